@@ -1,0 +1,33 @@
+// swift-tools-version: 6.2
+// The layers are drawn in Sources/CommandLine/pagetape/pagetape.docc/Architecture.md.
+
+import PackageDescription
+
+/// Every Swift target is built alike; a warning in our own code is an error.
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableExperimentalFeature("Lifetimes"),
+]
+
+/// A Swift target; `layer` is the folder under Sources that says which layer it belongs to.
+func module(_ name: String, in layer: String, needs: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: needs, path: "Sources/\(layer)/\(name)", swiftSettings: settings)
+}
+
+func tests(_ name: String, needs: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: needs, path: "Tests/\(name)", swiftSettings: settings)
+}
+
+let package = Package(
+  name: "pagetape",
+  targets: [
+    // Shims: what Swift's importer cannot see of the kernel's and zstd's headers.
+    .target(name: "CKVM", path: "Sources/Shims/CKVM"),
+    .systemLibrary(name: "CZstd", path: "Sources/Shims/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+  ]
+)
