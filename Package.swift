@@ -29,5 +29,13 @@ let package = Package(
     // Shims: what Swift's importer cannot see of the kernel's and zstd's headers.
     .target(name: "CKVM", path: "Sources/Shims/CKVM"),
     .systemLibrary(name: "CZstd", path: "Sources/Shims/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+
+    // Trace: the words (events, tree pages), the format (bytes to events), the file (I/O).
+    module("TraceEvents", in: "Trace"),
+    module("TreeFormat", in: "Trace"),
+    module("TraceFormat", in: "Trace", needs: ["TraceEvents", "CZstd"]),
+    module("TraceFile", in: "Trace", needs: ["TraceEvents", "TraceFormat", "CZstd"]),
+
+    tests("TraceFormatTests", needs: ["TraceEvents", "TraceFormat", "TraceFile"]),
   ]
 )

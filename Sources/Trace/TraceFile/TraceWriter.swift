@@ -1,0 +1,121 @@
+import Glibc
+public import TraceEvents
+public import TraceFormat
+
+/// Writes a trace file. Any thread may append; a thread of the writer's own encodes, compresses and writes.
+///
+/// An append copies the event into a buffer under one short lock, which also gives it its number and its time. Full buffers go through a
+/// bounded queue: where the disk is too slow, appending waits rather than losing events. A buffer that is not full is written
+/// `Options.flushInterval` after its first event at the latest, so that no more than that is lost with the process.
+@safe public final class TraceWriter: @unchecked Sendable {
+  public struct Options: Sendable {
+    /// zstd compression level.
+    public var level: Int32 = 3
+    /// Overwrites a file that is there.
+    public var force = false
+    /// Events in a full block, 1 to 131,072.
+    public var eventsPerBlock = 32_768
+    /// Nanoseconds that an event may wait in memory; 0 for no limit, which makes the file depend on its events alone.
+    public var flushInterval: UInt64 = 100_000_000
+    /// Events from one keyframe to the next, at least.
+    public var keyframeInterval = 500_000
+    /// The file never grows past this many bytes.
+    public var maxSize: UInt64?
+
+    public init() {}
+  }
+
+  private let queue: WriterQueue
+  private var thread = pthread_t()
+  private var finished = false
+
+  /// Creates the file, writes its header block and starts the writer's thread.
+  public init(path: String, header: TraceHeader, options: Options = Options()) throws(TraceFileError) {
+    precondition(header.vcpuCount >= 1 && header.vcpuCount <= TraceLimits.vcpus, "vCPU count")
+    let sink = try BlockSink(path: path, header: header, options: options)
+    queue = WriterQueue(KindTable(header), options)
+    try sink.writeHeader()
+    let start = unsafe Unmanaged.passRetained(ThreadStart(queue, sink))
+    // SAFETY: the thread takes over the retained object; it is released here if there is no thread.
+    let code = unsafe pthread_create(&thread, nil, { unsafe ThreadStart.run($0) }, start.toOpaque())
+    guard code == 0 else {
+      unsafe start.release()
+      throw TraceFileError(.system, path: path, errno: code, detail: "cannot start the writer's thread")
+    }
+  }
+
+  deinit { if !finished { join() } }
+
+  private func join() {
+    queue.finish()
+    pthread_join(thread, nil)
+    finished = true
+  }
+
+  /// Records an event that happens now, and returns its sequence number. `data` is copied; it holds at most 65,536 bytes.
+  ///
+  /// After a failure (`failure`) events still get numbers, but are dropped and counted.
+  @discardableResult public func append(
+    _ kind: EventKind, vcpu: UInt16, gpa: UInt64 = 0, rip: UInt64 = 0, cause: UInt64 = 0, a: UInt64 = 0, b: UInt64 = 0, c: UInt64 = 0, d: UInt64 = 0,
+    data: UnsafeRawBufferPointer = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+  ) -> UInt64 {
+    unsafe queue.append(kind, vcpu: vcpu, time: nil, gpa: gpa, rip: rip, cause: cause, a: a, b: b, c: c, d: d, data: data)
+  }
+
+  /// Records an event with a time of the caller's, in nanoseconds since the session start: for traces that are made, not recorded. A time
+  /// before the last event's becomes the last event's.
+  @discardableResult public func append(
+    _ kind: EventKind, vcpu: UInt16, time: UInt64, gpa: UInt64 = 0, rip: UInt64 = 0, cause: UInt64 = 0, a: UInt64 = 0, b: UInt64 = 0, c: UInt64 = 0,
+    d: UInt64 = 0, data: UnsafeRawBufferPointer = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+  ) -> UInt64 {
+    unsafe queue.append(kind, vcpu: vcpu, time: time, gpa: gpa, rip: rip, cause: cause, a: a, b: b, c: c, d: d, data: data)
+  }
+
+  /// Records an event that happens now; its number and time are the writer's.
+  @discardableResult public func append(_ event: Event) -> UInt64 {
+    unsafe event.data.withUnsafeBytes { data in
+      unsafe append(
+        event.kind, vcpu: event.vcpu, gpa: event.gpa, rip: event.rip, cause: event.cause, a: event.a, b: event.b, c: event.c, d: event.d, data: data)
+    }
+  }
+
+  /// Records an event with its own time; its number is the writer's.
+  @discardableResult public func append(timed event: Event) -> UInt64 {
+    unsafe event.data.withUnsafeBytes { data in
+      unsafe append(
+        event.kind, vcpu: event.vcpu, time: event.time, gpa: event.gpa, rip: event.rip, cause: event.cause, a: event.a, b: event.b, c: event.c,
+        d: event.d, data: data)
+    }
+  }
+
+  /// What stopped the writing, and how many events were dropped since; nil while all is well.
+  public var failure: (error: TraceFileError, dropped: UInt64)? { queue.failure }
+
+  /// Bytes written so far.
+  public var size: UInt64 { queue.size }
+
+  /// Writes what is left, the index and the seek table, and closes. Throws what went wrong at any time. No thread may append any more.
+  public func finish() throws(TraceFileError) {
+    guard !finished else { return }
+    join()
+    if let failure { throw failure.error }
+  }
+}
+
+/// What the writer's thread is given.
+private final class ThreadStart {
+  let queue: WriterQueue
+  let sink: BlockSink
+
+  init(_ queue: WriterQueue, _ sink: BlockSink) {
+    self.queue = queue
+    self.sink = sink
+  }
+
+  @unsafe static func run(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+    // SAFETY: the argument is the object that `TraceWriter.init` retained for this thread.
+    let start = unsafe Unmanaged<ThreadStart>.fromOpaque(argument!).takeRetainedValue()
+    start.queue.drain(into: start.sink)
+    return nil
+  }
+}

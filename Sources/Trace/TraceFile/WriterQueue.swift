@@ -1,0 +1,174 @@
+import Glibc
+import TraceEvents
+import TraceFormat
+
+/// What appending threads and the writer's thread share: the buffer being filled, the full ones waiting and the empty ones.
+@safe final class WriterQueue: @unchecked Sendable {
+  static let bufferCount = 4
+
+  // All of these are guarded by `lock`.
+  private let lock: UnsafeMutablePointer<pthread_mutex_t>
+  private let changed: UnsafeMutablePointer<pthread_cond_t>
+  private var current: EventRows
+  private var full: [EventRows] = []
+  private var free: [EventRows] = []
+  private var lastTime: UInt64 = 0
+  /// Clock at the first append to `current`.
+  private var pendingSince: UInt64 = 0
+  private var finishing = false
+  private var error: TraceFileError?
+  private var dropped: UInt64 = 0
+  private var written: UInt64 = 0
+
+  private let flushInterval: UInt64
+  private let start: UInt64
+  private let listed: [Bool]
+
+  init(_ table: KindTable, _ options: TraceWriter.Options) {
+    func rows() -> EventRows { EventRows(capacity: options.eventsPerBlock, dataCapacity: 2 << 20) }
+    current = rows()
+    for _ in 1..<Self.bufferCount { free.append(rows()) }
+    flushInterval = options.flushInterval
+    listed = (0..<256).map { table.lists(EventKind(rawValue: UInt8($0))) }
+    start = Self.now()
+    unsafe lock = .allocate(capacity: 1)
+    unsafe changed = .allocate(capacity: 1)
+    // SAFETY: initialized once here and destroyed once in `deinit`, when nobody else holds the object any more.
+    unsafe pthread_mutex_init(lock, nil)
+    var attributes = pthread_condattr_t()
+    unsafe pthread_condattr_init(&attributes)
+    unsafe pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+    unsafe pthread_cond_init(changed, &attributes)
+    unsafe pthread_condattr_destroy(&attributes)
+  }
+
+  deinit {
+    unsafe pthread_cond_destroy(changed)
+    unsafe pthread_mutex_destroy(lock)
+    unsafe changed.deallocate()
+    unsafe lock.deallocate()
+  }
+
+  private static func now() -> UInt64 {
+    var time = timespec()
+    // SAFETY: the structure is ours.
+    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+    return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
+  }
+
+  /// Runs `body` under the lock.
+  private func locked<Result>(_ body: () -> Result) -> Result {
+    // SAFETY: the mutex lives as long as the object.
+    unsafe pthread_mutex_lock(lock)
+    defer { unsafe pthread_mutex_unlock(lock) }
+    return body()
+  }
+
+  // MARK: Appending threads
+
+  /// Copies one event in and returns its number. `time` nil: now. Waits while every buffer is full.
+  @inline(__always) func append(
+    _ kind: EventKind, vcpu: UInt16, time: UInt64?, gpa: UInt64, rip: UInt64, cause: UInt64, a: UInt64, b: UInt64, c: UInt64, d: UInt64,
+    data: UnsafeRawBufferPointer
+  ) -> UInt64 {
+    precondition(data.count <= TraceLimits.dataPerEvent && listed[Int(kind.rawValue)], "an event that the format can hold")
+    unsafe pthread_mutex_lock(lock)
+    defer { unsafe pthread_mutex_unlock(lock) }
+    makeRoom(data.count)
+    let stamp = max(time ?? Self.now() &- start, lastTime)
+    lastTime = stamp
+    if current.count == 0 { pendingSince = time == nil ? stamp &+ start : Self.now() }
+    let seq = current.firstSeq &+ UInt64(current.count)
+    unsafe current.append(kind, vcpu: vcpu, time: stamp, gpa: gpa, rip: rip, cause: cause, a: a, b: b, c: c, d: d, data: data)
+    return seq
+  }
+
+  /// Hands the full buffer over and takes an empty one, waiting for one where need be. Called under the lock.
+  private func makeRoom(_ dataCount: Int) {
+    while !current.hasRoom(forData: dataCount) {
+      if free.isEmpty {
+        // SAFETY: condition and mutex live as long as the object, and the mutex is held.
+        unsafe pthread_cond_wait(changed, lock)
+      } else {
+        rotate()
+      }
+    }
+  }
+
+  /// Queues the current buffer and puts an empty one in its place; there must be one. Called under the lock.
+  private func rotate() {
+    let next = free.removeLast()
+    next.removeAll()
+    next.firstSeq = current.firstSeq + UInt64(current.count)
+    full.append(current)
+    current = next
+    unsafe pthread_cond_broadcast(changed)
+  }
+
+  /// What went wrong, and how many events were appended in vain since.
+  var failure: (error: TraceFileError, dropped: UInt64)? { locked { error.map { ($0, dropped) } } }
+
+  /// Bytes in the file so far.
+  var size: UInt64 { locked { written } }
+
+  /// No more events: the thread writes what is left and ends.
+  func finish() {
+    locked {
+      finishing = true
+      unsafe pthread_cond_broadcast(changed)
+    }
+  }
+
+  // MARK: The writer's thread
+
+  /// Writes everything that is queued until `finish`, then index and seek table.
+  func drain(into sink: BlockSink) {
+    while let rows = take() {
+      if failure == nil {
+        do throws(TraceFileError) { try sink.write(rows) } catch { fail(error) }
+      }
+      release(rows, size: sink.size)
+    }
+    do throws(TraceFileError) { try sink.finish() } catch { fail(error) }
+    locked { written = sink.size }
+  }
+
+  private func fail(_ error: TraceFileError) {
+    locked { self.error = self.error ?? error }
+  }
+
+  private func release(_ rows: EventRows, size: UInt64) {
+    locked {
+      if error != nil { dropped += UInt64(rows.count) }
+      written = size
+      free.append(rows)
+      unsafe pthread_cond_broadcast(changed)
+    }
+  }
+
+  /// The next buffer to write; nil after the last one.
+  private func take() -> EventRows? {
+    unsafe pthread_mutex_lock(lock)
+    defer { unsafe pthread_mutex_unlock(lock) }
+    while true {
+      if !full.isEmpty { return full.removeFirst() }
+      // Only this thread empties `full`, and it holds no buffer now: one is free.
+      if finishing {
+        guard current.count > 0 else { return nil }
+        rotate()
+        continue
+      }
+      guard flushInterval > 0 else {
+        unsafe pthread_cond_wait(changed, lock)
+        continue
+      }
+      let due = (current.count > 0 ? pendingSince : Self.now()) &+ flushInterval / 2
+      if current.count > 0, Self.now() >= due { rotate() } else { wait(until: due) }
+    }
+  }
+
+  private func wait(until due: UInt64) {
+    var time = timespec(tv_sec: Int(due / 1_000_000_000), tv_nsec: Int(due % 1_000_000_000))
+    unsafe pthread_cond_timedwait(changed, lock, &time)
+  }
+}

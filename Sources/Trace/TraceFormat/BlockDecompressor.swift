@@ -1,0 +1,42 @@
+import CZstd
+
+/// Opens blocks: checks the frame against its prologue, then decompresses it into a buffer that is used again.
+@safe public final class BlockDecompressor {
+  private let context: OpaquePointer
+  private var buffer: UnsafeMutableRawBufferPointer
+
+  public init() {
+    guard let context = unsafe ZSTD_createDCtx() else { fatalError("zstd: out of memory") }
+    unsafe self.context = unsafe context
+    unsafe buffer = .allocate(byteCount: 1 << 20, alignment: 8)
+  }
+
+  deinit {
+    unsafe _ = ZSTD_freeDCtx(context)
+    unsafe buffer.deallocate()
+  }
+
+  /// The block before compression, valid until the next call. `frame` is all of the zstd frame.
+  @unsafe public func decompress(_ frame: UnsafeRawBufferPointer, _ prologue: BlockPrologue) throws(TraceFormatError) -> UnsafeRawBufferPointer {
+    let size = Int(prologue.rawSize)
+    guard frame.count == Int(prologue.compressedSize) else {
+      throw TraceFormatError(.truncated, at: BlockPrologue.size, expected: "a frame of \(prologue.compressedSize) bytes")
+    }
+    guard unsafe CRC32C.checksum(frame) == prologue.checksum else {
+      throw TraceFormatError(.badChecksum, at: BlockPrologue.size, expected: "the frame's checksum")
+    }
+    // SAFETY: zstd reads and writes inside the two buffers only. The sizes it is told of are checked before anything is allocated for them.
+    guard unsafe ZSTD_getFrameContentSize(frame.baseAddress, frame.count) == UInt64(size), size <= TraceLimits.rawBlockSize,
+      unsafe ZSTD_findFrameCompressedSize(frame.baseAddress, frame.count) == frame.count
+    else { throw TraceFormatError(.inconsistent, at: BlockPrologue.size, expected: "one zstd frame that holds \(size) bytes") }
+    if unsafe buffer.count < size {
+      unsafe buffer.deallocate()
+      unsafe buffer = .allocate(byteCount: size, alignment: 8)
+    }
+    let result = unsafe ZSTD_decompressDCtx(context, buffer.baseAddress, size, frame.baseAddress, frame.count)
+    guard ZSTD_isError(result) == 0, result == size else {
+      throw TraceFormatError(.badFrame, at: BlockPrologue.size, expected: "a zstd frame (\(unsafe String(cString: ZSTD_getErrorName(result))))")
+    }
+    return unsafe UnsafeRawBufferPointer(rebasing: buffer[..<size])
+  }
+}

@@ -1,0 +1,122 @@
+import Testing
+import TraceEvents
+import TraceFile
+import TraceFormat
+
+/// Blocks whose checksums are right and whose contents are not: nothing but the decoder stands between them and memory.
+struct HostileBlockTests {
+  private func block(_ count: Int, _ header: TraceHeader) -> [UInt8] {
+    var random = SeededGenerator(21)
+    let rows = EventRows(capacity: 1000, dataCapacity: TraceLimits.dataPerBlock)
+    for event in randomEvents(count, header, &random) where event.data.count < 100 { rows.append(event) }
+    return EventEncoder(KindTable(header)).encode(rows)
+  }
+
+  /// Decodes and touches everything; true where the block was taken.
+  private func survives(_ block: [UInt8], _ header: TraceHeader, _ batch: EventBatch) -> Bool {
+    let table = KindTable(header)
+    return unsafe block.withUnsafeBytes { bytes in
+      guard (try? unsafe batch.decode(bytes, table, vcpuCount: header.vcpuCount)) != nil else { return false }
+      for event in batch.events {
+        #expect(event.cause < event.seq)
+        #expect(event.vcpu == Event.host || Int(event.vcpu) < header.vcpuCount)
+      }
+      return true
+    }
+  }
+
+  @Test func everyByteOfARawBlockMayHoldAnything() {
+    let header = TraceHeader(vcpuCount: 3)
+    let good = block(30, header)
+    let batch = EventBatch()
+    #expect(survives(good, header, batch))
+    for offset in good.indices {
+      for value: UInt8 in [0, 1, 0x7F, 0x80, 0xFF, good[offset] &+ 1] {
+        var bad = good
+        bad[offset] = value
+        _ = survives(bad, header, batch)
+      }
+    }
+    for length in 0..<good.count { #expect(!survives(Array(good[..<length]), header, batch)) }
+  }
+
+  @Test func randomRawBlocksAreSurvived() {
+    let header = TraceHeader(vcpuCount: 3)
+    let good = block(200, header)
+    let batch = EventBatch()
+    var random = SeededGenerator(22)
+    for _ in 0..<2000 {
+      var bad = good
+      for _ in 0..<Int.random(in: 1...6, using: &random) {
+        let offset = Int.random(in: 0..<(Bool.random(using: &random) ? 160 : bad.count), using: &random)
+        bad[offset] = UInt8.random(in: 0...255, using: &random)
+      }
+      _ = survives(bad, header, batch)
+    }
+  }
+
+  @Test func kindsThatTheReaderDoesNotKnowAreYieldedAndCounted() throws {
+    var header = TraceHeader(vcpuCount: 2)
+    header.kinds.append(.init(number: 200, name: "newer", columns: [.gpa, .b, .data]))
+    header.kinds.append(.init(number: 201, name: "newest", columns: []))
+    var random = SeededGenerator(23)
+    let events = randomEvents(2000, header, &random)
+    let file = TemporaryFile()
+    try write(events, header, to: file.path)
+    let reader = try TraceReader(path: file.path)
+    let batch = EventBatch()
+    var unknown = 0
+    while reader.nextBatch(into: batch) { unknown += batch.unknownCount }
+    #expect(unknown == events.count { $0.kind.rawValue >= 200 })
+    #expect(unknown > 0)
+    #expect(readAll(reader) == events)
+  }
+
+  @Test func aKindThatTheHeaderDoesNotListIsRefused() {
+    let wide = TraceHeader(vcpuCount: 2)
+    var narrow = wide
+    narrow.kinds.removeAll { $0.number == EventKind.pageWrite.rawValue }
+    #expect(!survives(block(500, wide), narrow, EventBatch()))
+    #expect(!survives(block(500, wide), TraceHeader(vcpuCount: 1), EventBatch()))
+  }
+
+  @Test func aBombIsRefused() throws {
+    let file = TemporaryFile()
+    let header = TraceHeader(vcpuCount: 1)
+    let compressor = BlockCompressor()
+    let start = compressor.compress(header.encoded, BlockPrologue(type: 1)).bytes
+    let zeros = [UInt8](repeating: 0, count: TraceLimits.rawBlockSize)
+    let bomb = compressor.compress(zeros, BlockPrologue(type: 2, count: 1, firstSeq: 1)).bytes
+    #expect(bomb.count < 4096)
+    file.bytes = start + bomb
+    let reader = try TraceReader(path: file.path)
+    #expect(readAll(reader) == [])
+    #expect(reader.damage.contains { $0.what == .block && $0.offset == UInt64(start.count) })
+    // A prologue that promises more than any block may hold is no prologue.
+    var greedy = BlockPrologue(type: 2, compressedSize: 100, rawSize: UInt32(TraceLimits.rawBlockSize) + 1, count: 1, firstSeq: 1)
+    #expect(throws: TraceFormatError.self) { try unsafe greedy.encoded.withUnsafeBytes { try unsafe BlockPrologue(decoding: $0) } }
+    greedy.rawSize = 100
+    greedy.count = UInt32(TraceLimits.eventsPerBlock) + 1
+    #expect(throws: TraceFormatError.self) { try unsafe greedy.encoded.withUnsafeBytes { try unsafe BlockPrologue(decoding: $0) } }
+  }
+
+  @Test func otherVersionsAreReadOrRefusedClearly() throws {
+    var header = TraceHeader(vcpuCount: 1)
+    header.minor = 99
+    #expect(try TraceHeader(decoding: header.encoded + [1, 2, 3]) == header)
+    header.major = 2
+    let file = TemporaryFile()
+    try write([Event(.sessionStart, vcpu: Event.host)], header, to: file.path)
+    let newer = #expect(throws: TraceFileError.self) { try TraceReader(path: file.path) }
+    #expect(newer?.code == .unsupported)
+    header.major = 1
+    header.requiredFeatures = 1
+    #expect(throws: TraceFormatError.self) { try TraceHeader(decoding: header.encoded) }
+  }
+
+  @Test func checksumIsTheStandardOne() {
+    let text = Array("123456789".utf8)
+    #expect(CRC32C.checksum(text) == 0xE306_9283)
+    #expect(unsafe text.withUnsafeBytes { unsafe CRC32C.checksum($0) } == 0xE306_9283)
+  }
+}

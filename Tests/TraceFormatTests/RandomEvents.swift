@@ -1,0 +1,47 @@
+import Glibc
+import TraceEvents
+import TraceFormat
+
+/// A small generator whose every run can be repeated: PAGETAPE_SEED in the environment, else 1.
+struct SeededGenerator: RandomNumberGenerator {
+  static let seed: UInt64 = {
+    // SAFETY: getenv returns a string that nobody changes during the tests.
+    let text = unsafe getenv("PAGETAPE_SEED").map { unsafe String(cString: $0) }
+    let seed = text.flatMap { UInt64($0) } ?? 1
+    print("PAGETAPE_SEED=\(seed)")
+    return seed
+  }()
+
+  private var state: UInt64
+
+  init(_ salt: UInt64 = 0) { state = Self.seed &* 0x9E37_79B9_7F4A_7C15 &+ salt }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
+    return z ^ z >> 31
+  }
+}
+
+/// Events of every kind in the header, with operands of every size in exactly the columns that the kind carries.
+func randomEvents(_ count: Int, _ header: TraceHeader, _ random: inout SeededGenerator) -> [Event] {
+  var time: UInt64 = 0
+  func operand(_ columns: Columns, _ column: Columns) -> UInt64 {
+    columns.contains(column) ? random.next() >> UInt64.random(in: 0..<64, using: &random) : 0
+  }
+  return (1...UInt64(count)).map { seq in
+    let kind = header.kinds.randomElement(using: &random)!
+    let columns = kind.columns
+    time += random.next() >> UInt64.random(in: 30..<64, using: &random)
+    let vcpu = Int.random(in: 0...header.vcpuCount, using: &random)
+    let long = Int.random(in: 0..<50, using: &random) == 0
+    let count = columns.contains(.data) ? Int.random(in: 0...(long ? 5000 : 20), using: &random) : 0
+    let data = (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
+    return Event(
+      EventKind(rawValue: kind.number), vcpu: vcpu == header.vcpuCount ? Event.host : UInt16(vcpu), seq: seq, time: time, gpa: operand(columns, .gpa),
+      rip: operand(columns, .rip), cause: columns.contains(.cause) ? UInt64.random(in: 0..<seq, using: &random) : 0, a: operand(columns, .a),
+      b: operand(columns, .b), c: operand(columns, .c), d: operand(columns, .d), data: data)
+  }
+}

@@ -1,0 +1,99 @@
+import Glibc
+import Synchronization
+import Testing
+import TraceEvents
+import TraceFile
+import TraceFormat
+
+struct WriterTests {
+  @Test func eventsFromSeveralThreadsAllArriveInOrder() async throws {
+    let file = TemporaryFile()
+    var options = TraceWriter.Options()
+    options.eventsPerBlock = 100
+    let writer = try TraceWriter(path: file.path, header: TraceHeader(vcpuCount: 4), options: options)
+    await withTaskGroup(of: Void.self) { group in
+      for vcpu in 0..<4 as Range<UInt16> {
+        group.addTask { for index in 1...5000 as ClosedRange<UInt64> { writer.append(Event(.guestEnter, vcpu: vcpu, rip: index)) } }
+      }
+    }
+    try writer.finish()
+    let events = readAll(try TraceReader(path: file.path))
+    #expect(events.map(\.seq) == Array(1...20_000))
+    #expect(zip(events, events.dropFirst()).allSatisfy { $0.time <= $1.time })
+    for vcpu in 0..<4 as Range<UInt16> { #expect(events.filter { $0.vcpu == vcpu }.map(\.rip) == Array(1...5000)) }
+  }
+
+  @Test func anUnfinishedFileIsReadUpToItsLastBlock() throws {
+    let file = TemporaryFile()
+    let copy = TemporaryFile()
+    let writer = try TraceWriter(path: file.path, header: TraceHeader(vcpuCount: 1))
+    for index in 1...10 as ClosedRange<UInt64> { writer.append(Event(.guestEnter, vcpu: 0, rip: index)) }
+    // The writer flushes by itself, without another append and without a full block.
+    let before = writer.size
+    while writer.size == before { usleep(1000) }
+    copy.bytes = file.bytes
+    let reader = try TraceReader(path: copy.path)
+    #expect(readAll(reader).map(\.rip) == Array(1...10))
+    #expect(reader.damage.map(\.what) == [.unfinished])
+    #expect(!reader.isComplete)
+    try writer.finish()
+  }
+
+  @Test func nothingIsOverwrittenUnlessForced() throws {
+    let file = TemporaryFile()
+    file.bytes = [1, 2, 3]
+    let header = TraceHeader(vcpuCount: 1)
+    let error = #expect(throws: TraceFileError.self) { try TraceWriter(path: file.path, header: header) }
+    #expect(error?.code == .exists)
+    #expect(file.bytes == [1, 2, 3])
+    try write([Event(.sessionStart, vcpu: Event.host)], header, to: file.path)
+    #expect(try TraceReader(path: file.path).eventCount == 1)
+  }
+
+  @Test func aFullDiskEndsTheFileAfterAWholeBlock() throws {
+    // Nothing may be written past the cap: the same path as ENOSPC.
+    let file = TemporaryFile()
+    var options = TraceWriter.Options()
+    options.eventsPerBlock = 100
+    options.flushInterval = 0
+    options.maxSize = 20_000
+    let writer = try TraceWriter(path: file.path, header: TraceHeader(vcpuCount: 1), options: options)
+    var random = SeededGenerator(41)
+    for _ in 0..<10_000 { writer.append(Event(.guestEnter, vcpu: 0, rip: random.next())) }
+    let error = #expect(throws: TraceFileError.self) { try writer.finish() }
+    #expect(error?.code == .sizeCap)
+    #expect(writer.failure!.dropped > 0)
+    #expect(file.bytes.count <= 20_000)
+    let reader = try TraceReader(path: file.path)
+    #expect(UInt64(readAll(reader).count) + writer.failure!.dropped == 10_000)
+    #expect(reader.damage.allSatisfy { $0.what == .unfinished })
+  }
+
+  @Test func aDeviceWithoutRoomIsAnError() {
+    let error = #expect(throws: TraceFileError.self) {
+      var options = TraceWriter.Options()
+      options.force = true
+      let writer = try TraceWriter(path: "/dev/full", header: TraceHeader(vcpuCount: 1), options: options)
+      try writer.finish()
+    }
+    #expect(error?.isDiskFull == true)
+  }
+
+  @Test func seekingFindsEventsByNumberAndTime() throws {
+    let file = TemporaryFile()
+    let header = TraceHeader(vcpuCount: 1)
+    let events = (1...1000 as ClosedRange<UInt64>).map { Event(.guestEnter, vcpu: 0, seq: $0, time: $0 * 10, rip: $0) }
+    try write(events, header, to: file.path)
+    let reader = try TraceReader(path: file.path)
+    let batch = EventBatch()
+    for seq in [1, 64, 65, 500, 1000] as [UInt64] {
+      reader.seek(toSeq: seq)
+      #expect(reader.nextBatch(into: batch) && batch.events.contains { $0.seq == seq })
+      reader.seek(toTime: seq * 10 - 5)
+      #expect(reader.nextBatch(into: batch) && batch.events.contains { $0.seq == seq })
+    }
+    reader.seek(toSeq: 1001)
+    #expect(!reader.nextBatch(into: batch))
+    #expect(reader.damage == [])
+  }
+}
