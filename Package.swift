@@ -36,6 +36,9 @@ let package = Package(
     module("TraceFormat", in: "Trace", needs: ["TraceEvents", "CZstd"]),
     module("TraceFile", in: "Trace", needs: ["TraceEvents", "TraceFormat", "CZstd"]),
 
+    module("Hypervisor", in: "Recording", needs: ["TraceEvents", "TreeFormat"]),
+
     tests("TraceFormatTests", needs: ["TraceEvents", "TraceFormat", "TraceFile"]),
+    tests("HypervisorTests", needs: ["TraceEvents", "TreeFormat", "Hypervisor"]),
   ]
 )

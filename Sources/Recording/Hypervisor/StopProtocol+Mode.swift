@@ -1,0 +1,140 @@
+import TraceEvents
+
+/// The way into the mode and out of it.
+extension StopProtocol {
+  // MARK: First in
+
+  mutating func claim(_ vcpu: Int, activity: Activity, host: inout some HypervisorHost) {
+    number += 1
+    acks = []
+    lastExit = 0
+    unmapping = 0
+    members[vcpu].place = .claiming
+    members[vcpu].interrupted = Interrupted(activity: activity, registers: host.registers(of: vcpu))
+    phase = .stopping(owner: vcpu)
+    _ = host.record(Event(.rendezvousClaim, vcpu: UInt16(vcpu), cause: members[vcpu].latched ?? 0, b: number))
+  }
+
+  mutating func advanceFirstIn(_ vcpu: Int, host: inout some HypervisorHost) -> Progress {
+    if phase == .mapped(owner: vcpu) {
+      if faults.contains(.mapEarly), isAwaitingAcks() { return .wait }
+      enter(vcpu, by: .first, host: &host)
+      return .moved
+    }
+    if faults.contains(.enterBeforeAcks) || faults.contains(.mapEarly) { return hurry(vcpu, host: &host) }
+    if sendStop(from: vcpu, host: &host) { return .moved }
+    if isAwaitingAcks() { return .wait }
+    map(vcpu, host: &host)
+    return .moved
+  }
+
+  /// Faults: stops and map in one transition, so that no ack comes in between; the acks are not waited for.
+  private mutating func hurry(_ vcpu: Int, host: inout some HypervisorHost) -> Progress {
+    if members.contains(where: { $0.resume != nil }) { return .wait }
+    while sendStop(from: vcpu, host: &host) {}
+    map(vcpu, host: &host)
+    if faults.contains(.enterBeforeAcks) { enter(vcpu, by: .first, host: &host) }
+    return .moved
+  }
+
+  /// Sends one stop, to a vCPU that runs and has none; false where there is none left.
+  private mutating func sendStop(from owner: Int, host: inout some HypervisorHost) -> Bool {
+    guard let target = members.firstIndex(where: { $0.place == .outside && $0.stop == nil }) else { return false }
+    members[target].stop = host.record(Event(.stopSend, vcpu: UInt16(owner), a: UInt64(target), b: number))
+    poke(target)
+    return true
+  }
+
+  /// Whether somebody has yet to acknowledge a stop, or to take a previous resume and be stopped after that.
+  private func isAwaitingAcks() -> Bool { members.contains { $0.stop != nil || $0.resume != nil } }
+
+  private mutating func map(_ vcpu: Int, host: inout some HypervisorHost) {
+    host.setRegionMapped(true)
+    let data = acks.flatMap { seq in (0..<8).map { UInt8(truncatingIfNeeded: seq >> ($0 * 8)) } }
+    _ = host.record(Event(.regionMap, vcpu: UInt16(vcpu), gpa: region.start, a: region.length, b: number, data: data))
+    phase = .mapped(owner: vcpu)
+  }
+
+  // MARK: In
+
+  mutating func enter(_ vcpu: Int, by path: EntryPath, host: inout some HypervisorHost) {
+    guard let was = members[vcpu].interrupted else { return }
+    _ = host.record(
+      Event(
+        .modeEnter, vcpu: UInt16(vcpu), rip: was.registers.rip, cause: members[vcpu].latched ?? 0, a: path.rawValue, b: number,
+        c: was.registers.digest, d: was.activity.rawValue))
+    host.enterHandler(vcpu)
+    members[vcpu].place = .inside
+    members[vcpu].latched = nil
+    queue.removeAll { $0 == vcpu }
+    phase = .open
+    for other in members.indices where members[other].place == .stopped && members[other].latched != nil { poke(other) }
+  }
+
+  // MARK: Out
+
+  /// The vCPU leaves the mode: to the stop state while others are in, on to last-out otherwise.
+  mutating func exit(_ vcpu: Int, host: inout some HypervisorHost) {
+    host.restoreInterrupted(vcpu)
+    let isLast = !members.indices.contains { $0 != vcpu && members[$0].place == .inside }
+    if isLast, faults.contains(.earlyUnmap) { unmap(vcpu, host: &host) }
+    let path = isLast ? ExitPath.last : .notLast
+    let seq = host.record(Event(.modeExit, vcpu: UInt16(vcpu), a: path.rawValue, b: number))
+    if isLast {
+      lastExit = seq
+      members[vcpu].place = .leaving
+      phase = faults.contains(.earlyUnmap) || faults.contains(.lateUnmap) ? .resuming(owner: vcpu) : .closing(owner: vcpu)
+    } else if faults.contains(.resumeNotLast), let was = members[vcpu].interrupted {
+      goBack(vcpu, activity: was.activity, host: &host)
+    } else {
+      members[vcpu].place = .stopped
+      members[vcpu].rendezvous = number
+    }
+  }
+
+  mutating func advanceLastOut(_ vcpu: Int, activity: Activity, host: inout some HypervisorHost) -> Progress {
+    if phase == .closing(owner: vcpu) {
+      unmap(vcpu, host: &host)
+      phase = .resuming(owner: vcpu)
+      return .moved
+    }
+    if sendResume(from: vcpu, host: &host), needsResume() { return .moved }
+    // A stop that nobody waited for is still to be acknowledged, and its vCPU to be resumed. It takes a fault to get here.
+    if members.contains(where: { $0.stop != nil }) { return .wait }
+    if faults.contains(.lateUnmap) { unmap(vcpu, host: &host) }
+    phase = .free
+    _ = host.record(Event(.rendezvousEnd, vcpu: UInt16(vcpu), b: number))
+    goBack(vcpu, activity: activity, host: &host)
+    if let next = queue.first { poke(next) }
+    return .moved
+  }
+
+  private mutating func unmap(_ vcpu: Int, host: inout some HypervisorHost) {
+    host.setRegionMapped(false)
+    unmapping = host.record(
+      Event(.regionUnmap, vcpu: UInt16(vcpu), gpa: region.start, cause: lastExit, a: region.length, b: number))
+  }
+
+  private func needsResume() -> Bool { members.contains { $0.place == .stopped && $0.resume == nil } }
+
+  /// Sends one resume, to a vCPU in the stop state that has none; false where there was none.
+  private mutating func sendResume(from owner: Int, host: inout some HypervisorHost) -> Bool {
+    guard let target = members.firstIndex(where: { $0.place == .stopped && $0.resume == nil }) else { return false }
+    for _ in 0..<(faults.contains(.doubleResume) ? 2 : 1) {
+      members[target].resume = host.record(
+        Event(.resumeSend, vcpu: UInt16(owner), cause: unmapping, a: UInt64(target), b: number))
+    }
+    poke(target)
+    return true
+  }
+
+  /// Back to what was interrupted, without a resume.
+  private mutating func goBack(_ vcpu: Int, activity: Activity, host: inout some HypervisorHost) {
+    let registers = host.registers(of: vcpu)
+    _ = host.record(
+      Event(.modeReturn, vcpu: UInt16(vcpu), rip: registers.rip, a: activity.rawValue, b: number, c: registers.digest))
+    members[vcpu].place = .outside
+    members[vcpu].interrupted = nil
+    members[vcpu].rendezvous = 0
+  }
+}
