@@ -36,9 +36,13 @@ let package = Package(
     module("TraceFormat", in: "Trace", needs: ["TraceEvents", "CZstd"]),
     module("TraceFile", in: "Trace", needs: ["TraceEvents", "TraceFormat", "CZstd"]),
 
+    .target(name: "GuestPrograms", path: "Sources/Recording/GuestPrograms"),
     module("Hypervisor", in: "Recording", needs: ["TraceEvents", "TreeFormat"]),
+    module("GuestImages", in: "Recording", needs: ["GuestPrograms", "X86"]),
+    module("X86", in: "Recording"),
 
     tests("TraceFormatTests", needs: ["TraceEvents", "TraceFormat", "TraceFile"]),
     tests("HypervisorTests", needs: ["TraceEvents", "TreeFormat", "Hypervisor"]),
+    tests("GuestImagesTests", needs: ["GuestImages", "X86"]),
   ]
 )
