@@ -36,13 +36,17 @@ let package = Package(
     module("TraceFormat", in: "Trace", needs: ["TraceEvents", "CZstd"]),
     module("TraceFile", in: "Trace", needs: ["TraceEvents", "TraceFormat", "CZstd"]),
 
+    // Recording: KVM below, the hypervisor's decisions with no KVM in them, the runner that joins the two.
+    module("KVM", in: "Recording", needs: ["CKVM"]),
     .target(name: "GuestPrograms", path: "Sources/Recording/GuestPrograms"),
     module("Hypervisor", in: "Recording", needs: ["TraceEvents", "TreeFormat"]),
     module("GuestImages", in: "Recording", needs: ["GuestPrograms", "X86"]),
     module("X86", in: "Recording"),
+    module("Runner", in: "Recording", needs: ["KVM", "X86", "GuestImages", "Hypervisor", "TraceEvents", "TraceFormat", "TraceFile"]),
 
     tests("TraceFormatTests", needs: ["TraceEvents", "TraceFormat", "TraceFile"]),
     tests("HypervisorTests", needs: ["TraceEvents", "TreeFormat", "Hypervisor"]),
     tests("GuestImagesTests", needs: ["GuestImages", "X86"]),
+    tests("RunnerTests", needs: ["KVM", "GuestImages", "Hypervisor", "Runner", "TraceEvents", "TraceFormat", "TraceFile"]),
   ]
 )

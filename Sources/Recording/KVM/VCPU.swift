@@ -1,0 +1,131 @@
+import CKVM
+import Glibc
+
+/// A virtual CPU. One thread runs it; its registers may be read and set by whoever knows that it is not in `run`.
+@safe public struct VCPU: ~Copyable {
+  public let id: Int
+  let descriptor: OwnedDescriptor
+  let seam: KVMSeam
+  private let shared: Mapping
+  private let ringPages: Mapping?
+  /// Its dirty ring, nothing harvested yet; nil where none was enabled. Whoever harvests keeps the copy that knows how far.
+  public let dirtyRing: DirtyRing?
+
+  /// The offset of the ring in the descriptor's pages (`KVM_DIRTY_LOG_PAGE_OFFSET`).
+  private static let ringOffset = 64 * 4096
+
+  static func make(descriptor: consuming OwnedDescriptor, id: Int, mapSize: Int, ringEntries: Int, seam: KVMSeam) throws(KVMError) -> VCPU {
+    precondition(mapSize >= MemoryLayout<kvm_run>.size, "the shared page holds a kvm_run")
+    let number = descriptor.number
+    let shared = try unsafe Mapping(.mapVCPU, size: mapSize, seam) { unsafe ckvm_map_fd(number, mapSize, 0, $0) }
+    guard ringEntries > 0 else {
+      let vcpu = VCPU(descriptor: descriptor, id: id, shared: shared, ringPages: nil, ringEntries: 0, seam: seam)
+      try vcpu.load()
+      return vcpu
+    }
+    let size = ringEntries * MemoryLayout<kvm_dirty_gfn>.stride
+    let pages = try unsafe Mapping(.mapDirtyRing, size: size, seam) { unsafe ckvm_map_fd(number, size, Self.ringOffset, $0) }
+    let vcpu = VCPU(descriptor: descriptor, id: id, shared: shared, ringPages: pages, ringEntries: ringEntries, seam: seam)
+    try vcpu.load()
+    return vcpu
+  }
+
+  private init(
+    descriptor: consuming OwnedDescriptor, id: Int, shared: consuming Mapping, ringPages: consuming Mapping?, ringEntries: Int, seam: KVMSeam
+  ) {
+    let ringAddress = unsafe ringPages?.address
+    // SAFETY: the ring is as long as its mapping.
+    dirtyRing = unsafe ringAddress.map { unsafe DirtyRing($0, count: ringEntries) }
+    self.descriptor = descriptor
+    self.id = id
+    self.shared = shared
+    self.ringPages = ringPages
+    self.seam = seam
+    // SAFETY: the mapping is at least a kvm_run, and zeroed by the kernel.
+    unsafe ckvm_set_valid_regs(run, UInt64(CKVM_SYNC_REGS | CKVM_SYNC_SREGS | CKVM_SYNC_EVENTS))
+  }
+
+  /// The page that it shares with the kernel.
+  var run: UnsafeMutablePointer<kvm_run> { unsafe shared.address.assumingMemoryBound(to: kvm_run.self) }
+
+  /// Fills the shared page with the registers that the kernel has, so that it holds them before the first run too.
+  private func load() throws(KVMError) {
+    let number = descriptor.number
+    // SAFETY: the pointers are into the shared page.
+    try seam.call(.getRegisters) { unsafe ckvm_get_regs(number, ckvm_sync_regs(run)) }
+    try seam.call(.getSystemRegisters) { unsafe ckvm_get_sregs(number, ckvm_sync_sregs(run)) }
+    try seam.call(.getEvents) { unsafe ckvm_get_vcpu_events(number, ckvm_sync_events(run)) }
+  }
+
+  // MARK: Running
+
+  /// Executes guest code until something needs the host. Never tried again by itself: an interrupted call is an exit too.
+  public func enter() throws(KVMError) -> VMExit {
+    let number = descriptor.number
+    let result = seam.perform(.run) { ckvm_run(number) }
+    if result == -EINTR { return .interrupted }
+    guard result >= 0 else { throw KVMError(.run, errno: -result, detail: "vCPU \(id)") }
+    var raw = ckvm_exit()
+    // SAFETY: both structures live through the call.
+    unsafe ckvm_read_exit(run, &raw)
+    return VMExit(raw)
+  }
+
+  /// Finishes the instruction of the last exit without executing another one. Gives `.interrupted` once it is finished, and the next part
+  /// where it has one (a store of more than 8 bytes). After this the registers are past the instruction.
+  public func complete() throws(KVMError) -> VMExit {
+    setImmediateExit(true)
+    defer { setImmediateExit(false) }
+    return try enter()
+  }
+
+  /// Makes the next `enter` come back at once, and one under way too once its thread is signalled. From any thread.
+  public func setImmediateExit(_ wanted: Bool) {
+    // SAFETY: a store to the shared page, atomic and followed by a release fence.
+    unsafe ckvm_set_immediate_exit(run, wanted ? 1 : 0)
+  }
+
+  /// Answers a read exit, each element with `value`'s low bytes.
+  public func answerRead(_ value: UInt64) {
+    // SAFETY: the shared page holds the exit.
+    unsafe ckvm_answer_read(run, value)
+  }
+
+  // MARK: Interrupts
+
+  /// Whether an ordinary interrupt could be queued now.
+  public var canTakeInterrupt: Bool {
+    // SAFETY: reads of the shared page.
+    let events = unsafe ckvm_sync_events(run).pointee
+    let flags = unsafe ckvm_sync_regs(run).pointee.rflags
+    return flags & 0x200 != 0 && events.interrupt.shadow == 0 && events.interrupt.injected == 0 && events.exception.injected == 0
+  }
+
+  /// Queues an interrupt, to be delivered through the guest's IDT at the next run.
+  public func inject(vector: UInt8) throws(KVMError) {
+    let number = descriptor.number
+    try seam.call(.interrupt, "vCPU \(id), vector \(vector)") { ckvm_interrupt(number, UInt32(vector)) }
+    // The shared page follows, so that a saved state holds the interrupt, and no second one is queued over it.
+    // SAFETY: stores to the shared page, which the kernel rewrites at the next run.
+    unsafe ckvm_sync_events(run).pointee.interrupt.injected = 1
+    unsafe ckvm_sync_events(run).pointee.interrupt.nr = vector
+  }
+
+  /// Asks for an exit as soon as the guest can take an interrupt.
+  public func setWantsInterruptWindow(_ wanted: Bool) {
+    // SAFETY: a store to the shared page.
+    unsafe ckvm_request_interrupt_window(run, wanted ? 1 : 0)
+  }
+
+  // MARK: Translation
+
+  /// The guest-physical address of a guest-virtual one; nil where nothing is mapped there. Not while a register is set and not yet run.
+  public func translate(_ linear: UInt64) throws(KVMError) -> UInt64? {
+    let number = descriptor.number
+    var physical: UInt64 = 0
+    let result = seam.perform(.translate) { unsafe ckvm_translate(number, linear, &physical) }
+    if result == -EFAULT { return nil }
+    guard result >= 0 else { throw KVMError(.translate, errno: -result, detail: "0x\(String(linear, radix: 16))") }
+    return physical
+  }
+}

@@ -1,0 +1,124 @@
+import GuestImages
+import Hypervisor
+import KVM
+import TraceEvents
+import Synchronization
+import TraceFile
+import TraceFormat
+
+/// A guest, recorded from its first instruction to its end.
+public enum Recording {
+  /// How long threads may take to end once the session is over.
+  static let joinLimitSeconds = 30
+  private static let progressIntervalMilliseconds = 100
+  /// A ring holds 65,536 entries, and an emulating host, which pushes one for every write, makes some millions a second.
+  private static let harvestIntervalMilliseconds = 4
+
+  /// Records until the guest ends, something ends it, or `stop` does. `progress` is called several times a second, on this thread.
+  public static func run(
+    _ options: RecordingOptions, stop: RecordingStop? = nil, progress: ((RecordingProgress) -> Void)? = nil
+  ) throws(RecordingError) -> RecordingSummary {
+    try check(options)
+    return try run(options, decider: try CoreDecider(options), stop: stop, progress: progress)
+  }
+
+  /// As above, with somebody else to decide.
+  package static func run(
+    _ options: RecordingOptions, decider: some VCPUDecider, stop: RecordingStop? = nil, progress: ((RecordingProgress) -> Void)? = nil
+  ) throws(RecordingError) -> RecordingSummary {
+    try check(options)
+    let machine: Machine
+    let support: HostSupport
+    let ending: RecordingStop
+    if let stop { ending = stop } else { ending = try RecordingStop() }
+    do throws(KVMError) {
+      support = try HostSupport(devicePath: options.devicePath, seam: options.seam)
+      machine = try Machine(options)
+    } catch { throw .host(error) }
+    if options.mode == .record {
+      do throws(TraceFileError) {
+        machine.writer = try TraceWriter(path: options.output, header: options.header(support), options: options.writerOptions)
+      } catch { throw .file(error) }
+      machine.harvestsByTime = support.kind == .emulating
+      // SAFETY: no data goes with it.
+      _ = unsafe machine.writer?.append(.sessionStart, vcpu: TraceEvents.Event.host, a: UInt64(options.vcpuCount))
+    }
+    let started = monotonicNanoseconds()
+    try drive(Session(machine: machine, decider: decider), options, ending, progress)
+    return try conclude(machine, options, duration: monotonicNanoseconds() - started)
+  }
+
+  private static func check(_ options: RecordingOptions) throws(RecordingError) {
+    guard (1...RecordingOptions.vcpuLimit).contains(options.vcpuCount) else {
+      throw .usage("\(options.vcpuCount) vCPUs; expected 1 to \(RecordingOptions.vcpuLimit)")
+    }
+    let entries = options.dirtyRingEntries
+    guard entries >= 1024, entries <= 65_536, entries & (entries - 1) == 0 else {
+      throw .usage("a dirty ring of \(entries) entries; expected a power of two from 1024 to 65536")
+    }
+    do throws(GuestImageError) {
+      try options.image.check(vcpuCount: options.vcpuCount, ramBytes: options.memorySize)
+    } catch { throw .guest(error) }
+  }
+
+  /// Runs the threads from start to end.
+  private static func drive(
+    _ session: Session<some VCPUDecider>, _ options: RecordingOptions, _ stop: RecordingStop, _ progress: ((RecordingProgress) -> Void)?
+  ) throws(RecordingError) {
+    let machine = session.machine
+    let catches = options.stopsOnInterrupt && stop.event.event.raiseOnInterrupt()
+    defer { if catches { KVM.Event.stopRaisingOnInterrupt() } }
+    var failure: KVMError?
+    do throws(KVMError) { try session.start() } catch { failure = error }
+    if failure == nil { watch(machine, stop, progress) }
+    if let vcpu = session.join(seconds: joinLimitSeconds) {
+      // Its thread still uses all of it: it must not be given back.
+      _ = unsafe Unmanaged.passRetained(session)
+      throw .stuckThread(vcpu: vcpu)
+    }
+    if let failure { throw .host(failure) }
+  }
+
+  /// Waits for the end, tells how far it is, and ends it where somebody asks or the writer cannot go on.
+  private static func watch(_ machine: Machine, _ stop: RecordingStop, _ progress: ((RecordingProgress) -> Void)?) {
+    let started = monotonicNanoseconds()
+    let interval = machine.harvestsByTime ? harvestIntervalMilliseconds : progressIntervalMilliseconds
+    var toldAt = started
+    while true {
+      let raised = stop.event.event.wait(or: machine.ended, milliseconds: interval)
+      if raised.other { return }
+      if machine.harvestsByTime { machine.lock.locked { machine.kickAllInside() } }
+      if raised.this { machine.lock.locked { machine.finish(.interrupted, "stopped from outside") } }
+      if let failure = machine.writer?.failure { machine.lock.locked { machine.finish(failure.error) } }
+      let now = monotonicNanoseconds()
+      guard now - toldAt >= UInt64(progressIntervalMilliseconds) * 1_000_000 else { continue }
+      toldAt = now
+      let events = machine.lastSeq.load(ordering: .relaxed)
+      progress?(RecordingProgress(events: events, bytes: machine.writer?.size ?? 0, elapsed: now - started))
+    }
+  }
+
+  private static func conclude(_ machine: Machine, _ options: RecordingOptions, duration: UInt64) throws(RecordingError) -> RecordingSummary {
+    // SAFETY of order: every thread has been joined, nothing can follow.
+    let end = machine.lock.locked { machine.end } ?? (.internalError, "no reason was given")
+    guard let writer = machine.writer else {
+      return RecordingSummary(endReason: end.reason, detail: end.detail, events: 0, bytes: 0, duration: duration, path: nil)
+    }
+    let detail = Array(end.detail.utf8)
+    let last = unsafe detail.withUnsafeBytes { bytes in
+      unsafe writer.append(.sessionEnd, vcpu: TraceEvents.Event.host, a: end.reason.rawValue, data: bytes)
+    }
+    do throws(TraceFileError) {
+      try writer.finish()
+    } catch {
+      // A full disk and a size cap are ends that a recording can have; the file holds what came before.
+      guard error.isDiskFull || error.code == .sizeCap else { throw .file(error) }
+      let dropped = writer.failure?.dropped ?? 0
+      return RecordingSummary(
+        endReason: error.code == .sizeCap ? .sizeCap : .diskFull, detail: error.description, events: last - min(last, dropped), bytes: writer.size,
+        duration: duration, path: options.output)
+    }
+    return RecordingSummary(
+      endReason: end.reason, detail: end.detail, events: last, bytes: writer.size, duration: duration, path: options.output)
+  }
+}

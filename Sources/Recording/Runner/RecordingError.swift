@@ -1,0 +1,25 @@
+public import KVM
+public import TraceFile
+public import GuestImages
+
+/// Why there is no recording.
+public enum RecordingError: Error, CustomStringConvertible, Sendable {
+  /// This host cannot do it, or stopped being able to.
+  case host(KVMError)
+  case file(TraceFileError)
+  case guest(GuestImageError)
+  /// An option that cannot be: what it is and what was expected.
+  case usage(String)
+  /// A vCPU's thread did not end. The process should: what it holds cannot be given back.
+  case stuckThread(vcpu: Int)
+
+  public var description: String {
+    switch self {
+    case .host(let error): error.description
+    case .file(let error): error.description
+    case .guest(let error): error.description
+    case .usage(let text): text
+    case .stuckThread(let vcpu): "the thread of vCPU \(vcpu) did not end in time"
+    }
+  }
+}

@@ -1,0 +1,58 @@
+public import GuestImages
+public import KVM
+
+/// What to record, and how.
+public struct RecordingOptions: Sendable {
+  /// What becomes of what is seen.
+  public enum Mode: Sendable {
+    /// A trace file.
+    case record
+    /// The same guest with the same traps, and nothing written: the base line that the cost of recording is measured against.
+    case discard
+  }
+
+  public static let vcpuLimit = 64
+  public static let defaultMemorySize: UInt64 = 16 << 20
+
+  public var image: GuestImage
+  /// 1 to 64.
+  public var vcpuCount: Int
+  /// Guest RAM in bytes, whole pages, below the special region.
+  public var memorySize: UInt64
+  /// Names of the hypervisor's rules to break on purpose.
+  public var faults: [String]
+  /// The trace file; not used with `Mode.discard`.
+  public var output: String
+  public var mode: Mode
+  /// Overwrites a file that is there.
+  public var force: Bool
+  /// Bytes that the file may grow to; nil for no limit.
+  public var maximumSize: UInt64?
+  /// For the trace's header.
+  public var commandLine: [String]
+  public var recorderVersion: String
+  /// Whether SIGINT and SIGTERM end the recording, while it runs.
+  public var stopsOnInterrupt: Bool
+  /// Entries of each vCPU's dirty ring: a power of two, up to 65,536.
+  public var dirtyRingEntries: Int
+  public var devicePath: String
+  /// For tests.
+  public var seam: KVMSeam
+
+  public init(image: GuestImage, vcpuCount: Int, output: String) {
+    self.image = image
+    self.vcpuCount = vcpuCount
+    self.output = output
+    memorySize = max(Self.defaultMemorySize, 0)
+    faults = []
+    mode = .record
+    force = false
+    maximumSize = nil
+    commandLine = []
+    recorderVersion = "0"
+    stopsOnInterrupt = false
+    dirtyRingEntries = 65_536
+    devicePath = "/dev/kvm"
+    seam = .direct
+  }
+}

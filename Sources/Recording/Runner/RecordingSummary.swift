@@ -1,0 +1,38 @@
+import KVM
+public import TraceEvents
+
+/// How a recording went.
+public struct RecordingSummary: Hashable, Sendable {
+  public var endReason: EndReason
+  /// More about it, may be empty.
+  public var detail: String
+  /// Events in the trace; 0 where nothing was recorded.
+  public var events: UInt64
+  /// Bytes of the file.
+  public var bytes: UInt64
+  /// Nanoseconds from the first guest instruction to the last.
+  public var duration: UInt64
+  /// Nil where nothing was recorded.
+  public var path: String?
+}
+
+/// How far a recording is.
+public struct RecordingProgress: Hashable, Sendable {
+  public var events: UInt64
+  /// Written to the file so far.
+  public var bytes: UInt64
+  /// Nanoseconds since the start.
+  public var elapsed: UInt64
+}
+
+/// Ends a recording from another thread.
+public struct RecordingStop: Sendable {
+  let event: StopEvent
+
+  public init() throws(RecordingError) {
+    do throws(KVMError) { event = try StopEvent() } catch { throw .host(error) }
+  }
+
+  /// Safe in a signal handler.
+  public func stop() { event.event.raise() }
+}

@@ -1,0 +1,152 @@
+import GuestImages
+package import Hypervisor
+import KVM
+import Synchronization
+package import TraceEvents
+
+/// What decides for the vCPUs: the hypervisor core, or in tests something simpler.
+package protocol VCPUDecider: SendableMetatype {
+  /// Starts vCPU 0 (`HypervisorHost.prepareStart`).
+  mutating func start(rip: UInt64, argument: UInt64, host: inout some HypervisorHost)
+  mutating func handle(_ input: HypervisorInput, on vcpu: Int, host: inout some HypervisorHost)
+  mutating func step(_ vcpu: Int, readiness: VCPUReadiness, host: inout some HypervisorHost) -> Directive
+  /// Why the session is over, nil while it goes on.
+  var outcome: (reason: EndReason, detail: String)? { get }
+}
+
+/// A machine and the one who decides, driven by one thread a vCPU.
+@safe final class Session<Decider: VCPUDecider>: @unchecked Sendable {
+  let machine: Machine
+  /// Guarded by the machine's lock.
+  private var decider: Decider
+
+  init(machine: Machine, decider: Decider) {
+    self.machine = machine
+    self.decider = decider
+  }
+
+  /// Starts the threads. vCPU 0 begins to run.
+  func start() throws(KVMError) {
+    machine.lock.lock()
+    defer { machine.lock.unlock() }
+    var host = LiveHost(machine: machine)
+    decider.start(rip: machine.image.entry, argument: machine.ram.range.length, host: &host)
+    for unit in machine.units {
+      do throws(KVMError) {
+        unit.thread = try VCPUThread.start(name: "vcpu-\(unit.number)") { self.run(unit) }
+      } catch {
+        machine.finish(error)
+        throw error
+      }
+    }
+  }
+
+  /// Joins the threads; the number of the first one that does not end, nil where all did.
+  func join(seconds: Int) -> Int? {
+    for unit in machine.units {
+      if let thread = unit.thread, !thread.join(seconds: seconds) { return unit.number }
+    }
+    return nil
+  }
+
+  // MARK: A vCPU's thread
+
+  private func run(_ unit: VCPUUnit) {
+    let machine = machine
+    machine.lock.lock()
+    defer { machine.lock.unlock() }
+    while prepareToRun(unit) {
+      machine.enterGuest(unit)
+      machine.lock.unlock()
+      let result = machine.execute(unit)
+      machine.lock.lock()
+      switch result {
+      case .success(let exits): handle(exits, unit)
+      case .failure(let error): machine.finish(error)
+      }
+    }
+    unit.isFinished = true
+    machine.noteIdle()
+  }
+
+  /// Does what the decider says until it says to run; false once the thread is to end. Under the lock.
+  private func prepareToRun(_ unit: VCPUUnit) -> Bool {
+    while machine.end == nil {
+      finishStores(unit)
+      unit.attention = false
+      var host = LiveHost(machine: machine)
+      let readiness = VCPUReadiness(canTakeInterrupt: unit.vcpu.canTakeInterrupt)
+      let directive = decider.step(unit.number, readiness: readiness, host: &host)
+      noteEnd()
+      switch directive {
+      case .finish: return false
+      case .again:
+        // Others may act in between.
+        machine.lock.unlock()
+        machine.lock.lock()
+      case .run(let interruptWindow):
+        // Somebody may want something else of it since: then it is asked again, as it would be after a kick.
+        if unit.attention { continue }
+        unit.vcpu.setWantsInterruptWindow(interruptWindow)
+        return machine.end == nil
+      case .wait:
+        // A wake that came already is not lost.
+        if !unit.attention { wait(unit) }
+      }
+    }
+    return false
+  }
+
+  private func wait(_ unit: VCPUUnit) {
+    guard machine.end == nil else { return }
+    unit.isWaiting = true
+    machine.noteIdle()
+    while unit.isWaiting, machine.end == nil { unit.changed.wait(machine.lock) }
+    unit.isWaiting = false
+  }
+
+  /// Hands exits to the decider, in order. Under the lock.
+  private func handle(_ exits: [VMExit], _ unit: VCPUUnit) {
+    for exit in exits where machine.end == nil { handle(exit, unit) }
+  }
+
+  private func handle(_ exit: VMExit, _ unit: VCPUUnit) {
+    let machine = machine
+    switch exit.decision(registers: unit.vcpu.registers, privilege: unit.vcpu.privilegeLevel, isRAM: machine.isRAM) {
+    // The decider hears of every return from the guest.
+    case .proceed: give(.kicked, unit)
+    case .end(let reason, let detail): machine.finish(reason, detail)
+    case .input(.trappedWrite(let gpa, let bytes, let rip, let flags)):
+      let write = machine.freshWrite(unit, gpa: gpa, bytes: bytes, flags: flags)
+      machine.writingVCPU = unit.number
+      give(.trappedWrite(gpa: gpa, bytes: write.bytes, rip: rip, flags: write.flags), unit)
+      machine.writingVCPU = nil
+    case .input(let input): give(input, unit)
+    }
+  }
+
+  private func give(_ input: HypervisorInput, _ unit: VCPUUnit) {
+    var host = LiveHost(machine: machine)
+    decider.handle(input, on: unit.number, host: &host)
+    noteEnd()
+  }
+
+  /// Finishes a store of several parts where the vCPU may do something else than run on. Under the lock.
+  private func finishStores(_ unit: VCPUUnit) {
+    while unit.mayHaveFurtherParts, unit.attention, machine.end == nil {
+      unit.mayHaveFurtherParts = false
+      do throws(KVMError) {
+        let exit = try unit.vcpu.complete()
+        if exit == .interrupted { return }
+        unit.mayHaveFurtherParts = exit.completion == .later
+        handle(exit, unit)
+      } catch {
+        machine.finish(error)
+      }
+    }
+  }
+
+  private func noteEnd() {
+    if let end = decider.outcome { machine.finish(end.reason, end.detail) }
+  }
+}

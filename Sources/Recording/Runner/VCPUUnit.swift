@@ -1,0 +1,39 @@
+import KVM
+
+/// A vCPU of a session, with what its thread and the others need to know of it.
+@safe final class VCPUUnit: @unchecked Sendable {
+  let number: Int
+  let vcpu: VCPU
+  /// What the thread waits on in the host, under the session's lock.
+  let changed = Condition()
+  /// Set before any thread runs.
+  var thread: VCPUThread?
+
+  // Of its own thread alone.
+  var ring: DirtyRing?
+  var harvest: PageHarvest
+  var diff = DiffBuffer()
+
+  // Guarded by the session's lock.
+  var isWaiting = false
+  var isFinished = false
+  /// It was kicked since it last went into the guest: what it does next may be something else than to run on.
+  var attention = false
+  /// Exits in a row that said "ring full" and had nothing in it: after an overflow that KVM does not recover from.
+  var emptyFullExits = 0
+  /// The last exit was a store that may have further parts.
+  var mayHaveFurtherParts = false
+  /// How many writes had been done on traced pages when it went into the guest.
+  var entryMark = 0
+  /// What the privileged mode interrupted.
+  var saved: SavedState?
+
+  init(_ vcpu: consuming VCPU, pageCount: Int) {
+    number = vcpu.id
+    ring = vcpu.dirtyRing
+    harvest = PageHarvest(pageCount: pageCount)
+    self.vcpu = vcpu
+  }
+
+  var readiness: Bool { vcpu.canTakeInterrupt }
+}
