@@ -44,9 +44,14 @@ let package = Package(
     module("X86", in: "Recording"),
     module("Runner", in: "Recording", needs: ["KVM", "X86", "GuestImages", "Hypervisor", "TraceEvents", "TraceFormat", "TraceFile"]),
 
+    // Analysis: judges from events alone; no KVM, no I/O.
+    module("Analyzer", in: "Analysis", needs: ["TraceEvents", "TreeFormat", "TraceFormat"]),
+    module("Reports", in: "Analysis", needs: ["TraceEvents", "TraceFormat", "Analyzer"]),
+
     tests("TraceFormatTests", needs: ["TraceEvents", "TraceFormat", "TraceFile"]),
     tests("HypervisorTests", needs: ["TraceEvents", "TreeFormat", "Hypervisor"]),
     tests("GuestImagesTests", needs: ["GuestImages", "X86"]),
     tests("RunnerTests", needs: ["KVM", "GuestImages", "Hypervisor", "Runner", "TraceEvents", "TraceFormat", "TraceFile"]),
+    tests("AnalyzerTests", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "Analyzer"]),
   ]
 )

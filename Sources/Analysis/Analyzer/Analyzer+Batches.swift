@@ -1,0 +1,73 @@
+internal import TraceEvents
+public import TraceFormat
+
+extension Analyzer {
+  /// Judges the events of one block, in order. A batch that does not go on where the last one ended is a hole, told or not.
+  public mutating func consume(_ batch: EventBatch) {
+    guard batch.count > 0 else { return }
+    noteGap(before: batch.firstSeq)
+    batch.withCursor { cursor in
+      while cursor.next() {
+        if !pass(cursor) { step(cursor) }
+      }
+    }
+    events += UInt64(batch.count)
+    lastSeq = batch.firstSeq + UInt64(batch.count) - 1
+  }
+
+  /// The three kinds that traces are made of, where nothing is to be judged: an ordinary page was written, or a vCPU goes in and out of the
+  /// guest outside any rendezvous. False where somebody must look; nothing was done then.
+  @inline(__always)
+  private mutating func pass(_ cursor: borrowing EventCursor) -> Bool {
+    switch cursor.kind {
+    case .pageWrite:
+      let gpa = cursor.gpa
+      return !stop.region.contains(gpa) && !protection.concerns(gpa >> 12)
+    case .guestEnter:
+      let index = Int(cursor.vcpu)
+      guard index < facts.vcpus.count, !stop.needsLook(index, cursor.rip), tree.obligations.isEmpty, !alerts.isAwaited(index) else { return false }
+      let seq = cursor.seq
+      stop.noteEnter(index, at: seq)
+      facts.noteEnter(index, at: seq)
+      return true
+    case .guestExit:
+      let index = Int(cursor.vcpu)
+      guard index < facts.vcpus.count, !stop.region.contains(cursor.rip), !protection.isInIntegrityMode(index) else { return false }
+      let seq = cursor.seq
+      stop.noteExit(index, at: seq, time: cursor.time)
+      facts.noteExit(index, at: seq)
+      return true
+    default: return false
+    }
+  }
+
+  /// Shows the event to those that look at its kind.
+  @inline(never)
+  private mutating func step(_ cursor: borrowing EventCursor) {
+    let judges = Interests.judges(of: cursor.kind)
+    if judges.isEmpty { return }
+    lastSeq = cursor.seq
+    // SAFETY: the view points into the batch, which outlives this call; no judge keeps it.
+    let view = unsafe EventView(cursor)
+    dispatch(view, judges)
+  }
+}
+
+extension EventView {
+  /// The event under the cursor.
+  @inline(__always)
+  @unsafe init(_ cursor: borrowing EventCursor) {
+    seq = cursor.seq
+    time = cursor.time
+    kind = cursor.kind
+    vcpu = cursor.vcpu
+    gpa = cursor.gpa
+    rip = cursor.rip
+    cause = cursor.cause
+    a = cursor.a
+    b = cursor.b
+    c = cursor.c
+    d = cursor.d
+    unsafe bytes = cursor.data.withUnsafeBytes { unsafe $0 }
+  }
+}

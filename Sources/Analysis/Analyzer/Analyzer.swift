@@ -1,0 +1,92 @@
+public import TraceEvents
+
+/// Judges a trace by its events alone, in order, in one pass.
+///
+/// Feed it batches, tell it of holes, then ask for the verdict. It knows no KVM, reads no file, and shares no decision with the
+/// hypervisor that was recorded: only the vocabulary of events and the tree's on-page format. Memory is bounded by the pages and vCPUs
+/// that the trace touches, not by its length.
+public struct Analyzer: ~Copyable {
+  /// What the header of a trace says of the machine that was recorded.
+  public struct Subject: Sendable {
+    public var vcpuCount: Int
+    public var memory: [GuestRange]
+    public var region: GuestRange
+    public var attribution: WriteAttribution
+
+    public init(vcpuCount: Int, memory: [GuestRange], region: GuestRange, attribution: WriteAttribution) {
+      self.vcpuCount = vcpuCount
+      self.memory = memory
+      self.region = region
+      self.attribution = attribution
+    }
+  }
+
+  var facts: Facts
+  var protection: Protection
+  var stop: StopJudge
+  var tree: TreeJudge
+  var alerts: AlertJudge
+  var integrity: IntegrityJudge
+  var findings = FindingCollector()
+  var undecided: [String] = []
+  var events: UInt64 = 0
+  var losses = Losses()
+  /// Of the last event judged; 0 before the first.
+  var lastSeq: UInt64 = 0
+
+  public init(_ subject: Subject) {
+    facts = Facts(subject)
+    protection = Protection(subject)
+    stop = StopJudge(subject)
+    tree = TreeJudge(subject)
+    alerts = AlertJudge(subject)
+    integrity = IntegrityJudge(subject)
+  }
+
+  /// Judges one event held as a value: for hand-built sequences; streams come in batches.
+  public mutating func consume(_ event: Event) {
+    // SAFETY: no judge keeps a view past its call.
+    unsafe event.data.withUnsafeBytes { bytes in
+      unsafe consume(EventView(event, bytes: bytes))
+    }
+  }
+
+  private mutating func consume(_ event: borrowing EventView) {
+    noteGap(before: event.seq)
+    events += 1
+    lastSeq = max(event.seq, lastSeq)
+    dispatch(event, Interests.judges(of: event.kind))
+  }
+
+  /// Shows an event to those that care. The tree's judge comes last of the judges: it moves `protection` on.
+  mutating func dispatch(_ event: borrowing EventView, _ judges: Interests) {
+    if judges.contains(.engine) { noteSession(event) }
+    if judges.contains(.stop) { stop.judge(event, &findings) }
+    // Most writes are to pages that protection never had to do with: nobody below would look at them.
+    if event.kind == .pageWrite, !protection.concerns(event.gpa >> 12) {
+      if judges.contains(.facts) { facts.apply(event) }
+      if findings.hasPending { findings.settle() }
+      return
+    }
+    if judges.contains(.integrity) { integrity.judge(event, facts, protection, &findings) }
+    if judges.contains(.alerts) { alerts.judge(event, facts, protection, &findings) }
+    if judges.contains(.tree) { tree.judge(event, facts, &protection, &findings) }
+    if judges.contains(.facts) { facts.apply(event) }
+    if findings.hasPending { findings.settle() }
+  }
+
+  /// The verdict on everything fed so far. `isComplete` says that the file is whole: its reader found nothing missing at the end. A recording
+  /// that did not end by itself is incomplete all the same.
+  public consuming func finish(isComplete: Bool = true) -> Verdict {
+    let complete = isComplete && losses.sessionEnded
+    if !complete { losses.reportCut(after: lastSeq, &findings) }
+    stop.finish(facts, complete: complete, &findings, &undecided)
+    integrity.finish(facts, complete: complete, &findings, &undecided)
+    alerts.finish(facts, complete: complete, &findings, &undecided)
+    tree.finish(facts, complete: complete, &findings, &undecided)
+    if findings.hasPending { findings.settle() }
+    let list = findings.findings.values.sorted { ($0.seq, $0.rule.rawValue) < ($1.seq, $1.rule.rawValue) }
+    return Verdict(
+      events: events, lost: losses.events, findings: list, undecided: undecided, isIncomplete: !complete || losses.isIncomplete)
+  }
+}

@@ -1,0 +1,80 @@
+/// Gathers broken rules: first break in full, repeats as a count; of several rules broken by one event, the most specific one.
+struct FindingCollector {
+  /// One broken rule at the event in hand, before precedence is settled.
+  struct Break {
+    var rule: Rule
+    var seq: UInt64
+    var vcpu: UInt16?
+    var gpa: UInt64?
+    var rip: UInt64?
+    var expected: String
+    var observed: String
+    var because: [Finding.Reason]
+  }
+
+  private(set) var findings: [Rule: Finding] = [:]
+  private var pending: [Break] = []
+  private var followers: [(rule: Rule, root: Rule)] = []
+
+  mutating func report(
+    _ rule: Rule, at event: borrowing EventView, expected: @autoclosure () -> String, observed: @autoclosure () -> String,
+    because: @autoclosure () -> [Finding.Reason] = []
+  ) {
+    report(
+      rule, seq: event.seq, vcpu: event.vcpu == .max ? nil : event.vcpu, gpa: event.gpa == 0 ? nil : event.gpa,
+      rip: event.rip == 0 ? nil : event.rip, expected: expected(), observed: observed(), because: because())
+  }
+
+  /// As above for what is found later than it happened (a thing that never came).
+  mutating func report(
+    _ rule: Rule, seq: UInt64, vcpu: UInt16?, gpa: UInt64? = nil, rip: UInt64? = nil, expected: @autoclosure () -> String,
+    observed: @autoclosure () -> String, because: @autoclosure () -> [Finding.Reason] = []
+  ) {
+    if let first = findings[rule], first.seq <= seq {  // The first break is told in full; later ones cost no strings.
+      pending.append(Break(rule: rule, seq: seq, vcpu: vcpu, expected: "", observed: "", because: []))
+      return
+    }
+    pending.append(
+      Break(rule: rule, seq: seq, vcpu: vcpu, gpa: gpa, rip: rip, expected: expected(), observed: observed(), because: because()))
+  }
+
+  /// The event breaks `rule` only because of what was reported as `root`, now or before: listed under that, not as a finding of its own.
+  mutating func follow(_ rule: Rule, from root: Rule) {
+    if rule == root || findings[root]?.also.contains(rule) == true { return }
+    followers.append((rule, root))
+  }
+
+  private mutating func list(_ rule: Rule, under root: Rule) {
+    // The root may itself be listed under something more specific.
+    let cover = findings[root] != nil ? root : findings.values.filter { $0.also.contains(root) }.map(\.rule).min { $0.rawValue < $1.rawValue }
+    guard let cover, cover != rule, findings[cover]?.also.contains(rule) == false else { return }
+    findings[cover]?.also.append(rule)
+  }
+
+  var hasPending: Bool { !pending.isEmpty || !followers.isEmpty }
+
+  /// Settles what the event in hand broke. Called once after each event that reported something.
+  mutating func settle() {
+    let rules = Set(pending.map(\.rule))
+    for item in pending {
+      if RulePrecedence.covered(item.rule, among: rules) { continue }
+      let also = RulePrecedence.under(item.rule, among: rules)
+      add(item, also: also)
+    }
+    for follower in followers { list(follower.rule, under: follower.root) }
+    pending.removeAll(keepingCapacity: true)
+    followers.removeAll(keepingCapacity: true)
+  }
+
+  private mutating func add(_ item: Break, also: [Rule]) {
+    var finding = Finding(
+      rule: item.rule, count: 1, seq: item.seq, vcpu: item.vcpu, gpa: item.gpa, rip: item.rip, expected: item.expected,
+      observed: item.observed, because: item.because.filter { $0.seq != 0 }.sorted { $0.seq < $1.seq }, also: also)
+    if let known = findings[item.rule] {
+      if known.seq <= item.seq || item.expected.isEmpty { finding = known }
+      finding.count = known.count + 1
+      finding.also = known.also + also.filter { !known.also.contains($0) }
+    }
+    findings[item.rule] = finding
+  }
+}

@@ -1,0 +1,66 @@
+/// How text looks: colours on a terminal, none elsewhere.
+public struct TextStyle: Sendable {
+  public var isColoured: Bool
+
+  public init(isColoured: Bool) { self.isColoured = isColoured }
+
+  public static let plain = TextStyle(isColoured: false)
+
+  func good(_ text: String) -> String { paint(text, "32;1") }
+  func bad(_ text: String) -> String { paint(text, "31;1") }
+  func caution(_ text: String) -> String { paint(text, "33;1") }
+
+  private func paint(_ text: String, _ code: String) -> String { isColoured ? "\u{1b}[\(code)m\(text)\u{1b}[0m" : text }
+
+  /// Breaks text at spaces, at most 100 columns.
+  static func wrap(_ text: String, first: String, rest: String) -> [String] {
+    var lines: [String] = []
+    var line = first
+    var isEmpty = true
+    for word in text.split(separator: " ") {
+      if !isEmpty, line.count + 1 + word.count > 100 {
+        lines.append(line)
+        line = rest
+        isEmpty = true
+      }
+      line += isEmpty ? String(word) : " " + word
+      isEmpty = false
+    }
+    lines.append(line)
+    return lines
+  }
+}
+
+/// Numbers for people.
+public enum Count {
+  /// `1,234,567`.
+  public static func grouped(_ value: UInt64) -> String {
+    var out = ""
+    for (index, digit) in String(value).reversed().enumerated() {
+      if index > 0, index % 3 == 0 { out.append(",") }
+      out.append(digit)
+    }
+    return String(out.reversed())
+  }
+
+  /// `1 event`, `2 events`.
+  public static func text(_ value: UInt64, _ noun: String) -> String { "\(grouped(value)) \(noun)\(value == 1 ? "" : "s")" }
+
+  /// `1.5 MiB`.
+  public static func bytes(_ value: UInt64) -> String {
+    let units = ["bytes", "KiB", "MiB", "GiB", "TiB"]
+    var scaled = Double(value)
+    var unit = 0
+    while scaled >= 1024, unit < units.count - 1 {
+      scaled /= 1024
+      unit += 1
+    }
+    return unit == 0 ? "\(value) bytes" : "\(decimal(scaled)) \(units[unit])"
+  }
+
+  /// One digit after the point.
+  public static func decimal(_ value: Double) -> String {
+    let tenths = Int64((value * 10).rounded())
+    return "\(tenths / 10).\((tenths % 10).magnitude)"
+  }
+}

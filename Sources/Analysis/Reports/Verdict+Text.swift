@@ -1,0 +1,53 @@
+public import Analyzer
+
+extension Verdict {
+  /// The form for a person: the earliest violation first, what was expected, what was seen, why.
+  ///
+  /// `name` is the file as the user named it; `style` says whether to colour.
+  public func text(name: String, style: TextStyle) -> String {
+    var lines = [headline(name, style)]
+    for finding in findings {
+      lines.append("")
+      lines += finding.lines(style)
+    }
+    if !undecided.isEmpty {
+      lines.append("")
+      lines.append("Left open where the recording ends or has a hole:")
+      lines += undecided.map { "  - \($0)" }
+    }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  private func headline(_ name: String, _ style: TextStyle) -> String {
+    let scope = "\(Count.text(events, "event"))" + (lost > 0 ? ", \(Count.grouped(lost)) missing" : "")
+    let violations = findings.count { $0.rule.severity == .violation }
+    switch outcome {
+    case .clean: return style.good("clean") + "  \(name): \(scope), no rule broken"
+    case .incomplete: return style.caution("incomplete") + "  \(name): \(scope); no violation in what was recorded"
+    case .violated: return style.bad("violated") + "  \(name): \(scope), \(Count.text(UInt64(violations), "rule")) broken"
+    }
+  }
+}
+
+extension Finding {
+  func lines(_ style: TextStyle) -> [String] {
+    var place = ["event \(seq)"]
+    if let vcpu { place.append("vCPU \(vcpu)") }
+    if let gpa { place.append("gpa \(Hex.text(gpa))") }
+    if let rip { place.append("rip \(Hex.text(rip))") }
+    let title = rule.severity == .violation ? style.bad(rule.rawValue) : style.caution(rule.rawValue)
+    let times = count > 1 ? "  (and \(Count.text(count - 1, "more time")))" : ""
+    var lines = ["\(title)  \(place.joined(separator: ", "))\(times)"]
+    lines += TextStyle.wrap(expected, first: "  expected  ", rest: "            ")
+    lines += TextStyle.wrap(observed, first: "  observed  ", rest: "            ")
+    var first = true
+    for reason in because {
+      let head = first ? "  because   " : "            "
+      let mark = "[\(reason.seq)] "
+      lines += TextStyle.wrap(reason.what, first: head + mark, rest: "            " + String(repeating: " ", count: mark.count))
+      first = false
+    }
+    if !also.isEmpty { lines.append("  also      " + also.map(\.rawValue).joined(separator: ", ")) }
+    return lines
+  }
+}
