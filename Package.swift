@@ -43,6 +43,7 @@ let package = Package(
     module("GuestImages", in: "Recording", needs: ["GuestPrograms", "X86"]),
     module("X86", in: "Recording"),
     module("Runner", in: "Recording", needs: ["KVM", "X86", "GuestImages", "Hypervisor", "TraceEvents", "TraceFormat", "TraceFile"]),
+    module("Synthesizer", in: "Recording", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "TraceFile"]),
 
     // Analysis: judges from events alone; no KVM, no I/O.
     module("Analyzer", in: "Analysis", needs: ["TraceEvents", "TreeFormat", "TraceFormat"]),
