@@ -25,6 +25,14 @@ func tests(_ name: String, needs: [Target.Dependency]) -> Target {
 
 let package = Package(
   name: "pagetape",
+  products: [
+    .executable(name: "pagetape", targets: ["pagetape"]),
+    .library(name: "PagetapeAnalysis", targets: ["TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Reports"]),
+    .library(name: "PagetapeRecording", targets: ["Hypervisor", "Runner"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+  ],
   targets: [
     // Shims: what Swift's importer cannot see of the kernel's and zstd's headers.
     .target(name: "CKVM", path: "Sources/Shims/CKVM"),
@@ -49,10 +57,22 @@ let package = Package(
     module("Analyzer", in: "Analysis", needs: ["TraceEvents", "TreeFormat", "TraceFormat"]),
     module("Reports", in: "Analysis", needs: ["TraceEvents", "TraceFormat", "Analyzer"]),
 
+    // Command line: thin.
+    .executableTarget(
+      name: "pagetape",
+      dependencies: [
+        "TraceEvents", "TraceFormat", "TraceFile", "GuestImages", "Hypervisor", "Runner", "Synthesizer", "Analyzer", "Reports",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Sources/CommandLine/pagetape",
+      swiftSettings: settings
+    ),
+
     tests("TraceFormatTests", needs: ["TraceEvents", "TraceFormat", "TraceFile"]),
     tests("HypervisorTests", needs: ["TraceEvents", "TreeFormat", "Hypervisor"]),
     tests("GuestImagesTests", needs: ["GuestImages", "X86"]),
     tests("RunnerTests", needs: ["KVM", "GuestImages", "Hypervisor", "Runner", "TraceEvents", "TraceFormat", "TraceFile"]),
     tests("AnalyzerTests", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "Analyzer"]),
+    tests("EndToEndTests", needs: ["TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Reports", "Synthesizer", "Hypervisor"]),
   ]
 )

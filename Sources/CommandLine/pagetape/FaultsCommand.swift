@@ -1,0 +1,30 @@
+import ArgumentParser
+import Hypervisor
+import Reports
+
+struct FaultsCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "faults", abstract: "List the faults that can be planted in the recorder's hypervisor.",
+    discussion: "'rules' are those that a recording with the fault must violate; 'may' are further ones that it can violate on some schedules.")
+
+  @Option(help: "text or json.") var format = OutputFormat.text
+
+  func run() throws {
+    switch format {
+    case .text:
+      for fault in Fault.table {
+        try Terminal.output("\(fault.name)\n  \(fault.description)\n")
+        if !fault.rules.isEmpty { try Terminal.output("  breaks \(fault.rules.joined(separator: ", "))\n") }
+        if !fault.may.isEmpty { try Terminal.output("  may break \(fault.may.joined(separator: ", "))\n") }
+      }
+    case .json:
+      let faults = Fault.table.map { fault in
+        JSON.object([
+          ("name", .string(fault.name)), ("description", .string(fault.description)), ("rules", .array(fault.rules.map { .string($0) })),
+          ("may", .array(fault.may.map { .string($0) })),
+        ])
+      }
+      try Terminal.output(JSON.array(faults).text + "\n")
+    }
+  }
+}

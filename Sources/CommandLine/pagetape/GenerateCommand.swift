@@ -1,0 +1,48 @@
+import ArgumentParser
+import Reports
+import Synthesizer
+import TraceEvents
+import TraceFile
+import TraceFormat
+
+struct GenerateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "generate", abstract: "Write a synthetic trace that keeps every rule, of any size, without a guest.")
+
+  @Option(help: "How many events, at least.") var events: UInt64
+  @Option(help: "How many vCPUs, 1 to 1024.") var vcpus = 4
+  @Option(help: "The same seed gives the same events.") var seed: UInt64 = 1
+  @Option(name: .shortAndLong, help: "Where the trace goes.") var output: String
+  @Flag(help: "Overwrite the output.") var force = false
+
+  func validate() throws {
+    guard (1...1024).contains(vcpus) else { throw ValidationError("--vcpus takes 1 to 1024, not \(vcpus)") }
+  }
+
+  func run() throws {
+    var options = TraceWriter.Options()
+    options.force = force
+    options.flushInterval = 0
+    do {
+      let header = TraceHeader(
+        vcpuCount: vcpus, memory: [Synthesizer<WriterSink>.memory], region: Synthesizer<WriterSink>.region, attribution: .everyWrite,
+        properties: [
+          .init(TraceHeader.Property.Name.recorderVersion, "pagetape \(Version.text)"), .init(TraceHeader.Property.Name.guestName, "synthetic"),
+          .init(TraceHeader.Property.Name.seed, "\(seed)"),
+        ])
+      let writer = try TraceWriter(path: output, header: header, options: options)
+      let written = try Synthesizer(into: WriterSink(writer: writer), vcpuCount: vcpus, seed: seed).write(events)
+      try writer.finish()
+      try Terminal.output("\(output): \(Count.text(written.events, "event")), \(Count.bytes(writer.size))\n")
+    } catch let error as TraceFileError {
+      throw Traces.failure(error)
+    }
+  }
+}
+
+/// A trace writer as the synthesizer sees it.
+struct WriterSink: EventSink {
+  let writer: TraceWriter
+
+  func append(_ event: borrowing Event) throws -> UInt64 { writer.append(timed: event) }
+}

@@ -1,0 +1,41 @@
+import ArgumentParser
+import Glibc
+
+@main
+struct Pagetape: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "pagetape",
+    abstract: "Records what a KVM guest writes and which mode each vCPU is in, and judges the recording.",
+    discussion: """
+      Exit status: 0 clean; 1 a rule was broken; 2 bad use or an I/O error; 3 the trace is damaged or incomplete and nothing was found in what \
+      is left; 4 this host cannot do it (no KVM).
+      """,
+    version: Version.text,
+    subcommands: [
+      RecordCommand.self, ReplayCommand.self, InfoCommand.self, DumpCommand.self, RepairCommand.self, GenerateCommand.self, GuestsCommand.self,
+      FaultsCommand.self, RulesCommand.self,
+    ]
+  )
+
+  /// As `ParsableCommand.main()`, but bad use exits with 2, as everything here does.
+  static func main() {
+    // A pipe whose reader left is an error of the write, not the end of the process without a word.
+    signal(SIGPIPE, SIG_IGN)
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch let failure as Failure {
+      Terminal.error("pagetape: \(failure.message)")
+      Glibc.exit(failure.status.rawValue)
+    } catch {
+      let code = exitCode(for: error)
+      let text = fullMessage(for: error)
+      if code == .success {
+        print(text)
+        Glibc.exit(ExitStatus.clean.rawValue)
+      }
+      if !text.isEmpty { Terminal.error(text) }
+      Glibc.exit(error is ExitCode ? code.rawValue : ExitStatus.badUse.rawValue)
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import ArgumentParser
+import GuestImages
+import Hypervisor
+import Reports
+import Runner
+import TraceEvents
+import TraceFile
+
+struct RecordCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "record", abstract: "Run a guest under KVM and record what it does.",
+    discussion: """
+      A guest is a built-in one ('pagetape guests'), a flat binary or a static ELF64. Ctrl-C ends the recording cleanly. Exit status: 0 recorded, \
+      2 bad use or an I/O error, 3 the recording ended early and holds what came before, 4 this host cannot run guests.
+      """)
+
+  @Option(help: ArgumentHelp("A built-in guest, or a file.", valueName: "name|file")) var guest: String
+  @Option(help: "How many vCPUs, 1 to 64.") var vcpus = 1
+  @Option(help: ArgumentHelp("Guest memory, as in 64M; up to 1792M.", valueName: "size")) var memory: ByteSize?
+  @Option(help: ArgumentHelp("Break this rule of the hypervisor ('pagetape faults'); may be given several times.", valueName: "name")) var fault: [String] = []
+  @Option(name: .shortAndLong, help: ArgumentHelp("Where the trace goes.", valueName: "file.tape")) var output: String?
+  @Flag(help: "Overwrite the output.") var force = false
+  @Flag(help: "Run the guest with the same traps and record nothing: what recording's cost is measured against.") var discard = false
+
+  func validate() throws {
+    guard (1...RecordingOptions.vcpuLimit).contains(vcpus) else {
+      throw ValidationError("--vcpus takes 1 to \(RecordingOptions.vcpuLimit), not \(vcpus)")
+    }
+    guard (output == nil) == discard else { throw ValidationError("give either -o FILE or --discard") }
+    for name in fault where Fault(name: name) == nil {
+      throw ValidationError(
+        "no fault is called '\(name)'\(Suggestion.text(for: name, among: Fault.table.map(\.name))); 'pagetape faults' lists them")
+    }
+  }
+
+  func run() throws {
+    let image: GuestImage
+    do { image = try GuestImage(nameOrPath: guest) } catch { throw Failure("\(error)") }
+    var options = RecordingOptions(image: image, vcpuCount: vcpus, output: output ?? "")
+    if let memory { options.memorySize = memory.bytes }
+    options.faults = fault
+    options.mode = discard ? .discard : .record
+    options.force = force
+    options.commandLine = CommandLine.arguments
+    options.recorderVersion = "pagetape \(Version.text)"
+    options.stopsOnInterrupt = true
+    try tell(try record(options))
+  }
+
+  /// Records, and takes the progress line away before anything else is said.
+  private func record(_ options: RecordingOptions) throws -> RecordingSummary {
+    defer { if Terminal.showsProgress { Terminal.endProgress() } }
+    do {
+      return try Recording.run(options, progress: Terminal.showsProgress ? { Self.show($0) } : nil)
+    } catch { throw failure(error) }
+  }
+
+  private static func show(_ progress: RecordingProgress) {
+    let seconds = Double(progress.elapsed) / 1e9
+    let rate = seconds > 0 ? UInt64(Double(progress.events) / seconds) : 0
+    Terminal.progress("\(Count.text(progress.events, "event")), \(Count.bytes(progress.bytes)), \(Count.grouped(rate)) events/s")
+  }
+
+  private func tell(_ summary: RecordingSummary) throws {
+    let seconds = Count.decimal(Double(summary.duration) / 1e9)
+    let reason = summary.detail.isEmpty ? "\(summary.endReason)" : "\(summary.endReason), \(summary.detail)"
+    let what = summary.path.map { "\($0): \(Count.text(summary.events, "event")), \(Count.bytes(summary.bytes)), " } ?? "nothing recorded, "
+    try Terminal.output("\(what)\(seconds) s, ended: \(reason)\n")
+    switch summary.endReason {
+    case .guestFinished, .interrupted, .allVCPUsHalted, .suspendedByAlert, .terminatedByAlert: break
+    case .diskFull: try ExitStatus.badUse.end()
+    case .tripleFault, .emulationFailure, .internalError, .sizeCap: try ExitStatus.incomplete.end()
+    }
+  }
+
+  private func failure(_ error: RecordingError) -> Failure {
+    switch error {
+    case .host: Failure("\(error)", .unsupported)
+    case .file(let file) where file.code == .exists: Failure("\(error); --force overwrites it")
+    default: Failure("\(error)")
+    }
+  }
+}
+
+/// A number of bytes as people write it: `4096`, `64K`, `64M`, `1G`.
+struct ByteSize: ExpressibleByArgument {
+  var bytes: UInt64
+
+  init?(argument: String) {
+    let units: [Character: UInt64] = ["K": 1 << 10, "M": 1 << 20, "G": 1 << 30]
+    var digits = argument.uppercased()
+    var scale: UInt64 = 1
+    if let last = digits.last, let unit = units[last] {
+      scale = unit
+      digits.removeLast()
+    }
+    guard let number = UInt64(digits), !number.multipliedReportingOverflow(by: scale).overflow else { return nil }
+    bytes = number * scale
+  }
+}

@@ -1,0 +1,23 @@
+import ArgumentParser
+import Reports
+import TraceFile
+
+struct RepairCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "repair", abstract: "Copy what is readable of a damaged or unfinished trace, with a new index.",
+    discussion: "What was lost stays lost, and the copy says so: its numbers have the same holes, and it is as incomplete as what was recorded.")
+
+  @Argument(help: "The trace; - is standard input.") var file: String
+  @Option(name: .shortAndLong, help: "Where the copy goes.") var output: String
+  @Flag(help: "Overwrite the output.") var force = false
+
+  func run() throws {
+    do {
+      let summary = try TraceReader.repair(from: file, to: output, force: force)
+      Traces.report(summary.damage, path: file)
+      try Terminal.output("\(output): \(Count.text(summary.events, "event")) kept, \(Count.grouped(summary.lost)) known to be missing\n")
+    } catch let error as TraceFileError {
+      throw Traces.failure(error)
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import ArgumentParser
+import Glibc
+import Reports
+
+/// Standard output and standard error, and whether a person is looking.
+enum Terminal {
+  /// Colours on a terminal only, and not where NO_COLOR is set (https://no-color.org).
+  static var style: TextStyle { TextStyle(isColoured: isatty(STDOUT_FILENO) == 1 && environment("NO_COLOR").isEmpty) }
+
+  static var showsProgress: Bool { isatty(STDERR_FILENO) == 1 }
+
+  static func error(_ line: String) { write(line + "\n", to: STDERR_FILENO) }
+
+  /// Redraws one line of standard error.
+  static func progress(_ line: String) { write("\r\u{1b}[K" + line, to: STDERR_FILENO) }
+
+  static func endProgress() { write("\r\u{1b}[K", to: STDERR_FILENO) }
+
+  /// The value of a variable, empty where it is not set.
+  static func environment(_ name: String) -> String {
+    // SAFETY: getenv's string is copied at once; nothing here changes the environment.
+    guard let value = unsafe getenv(name) else { return "" }
+    return unsafe String(cString: value)
+  }
+
+  /// Writes all of it, or fails with a status of 2: a report cut short by a full disk must not look whole.
+  static func output(_ text: String) throws {
+    guard write(text, to: STDOUT_FILENO) else {
+      // A reader that left (`| head`) has what it wanted: nothing to tell, but not everything was written either.
+      if errno == EPIPE { throw ExitCode(ExitStatus.badUse.rawValue) }
+      // SAFETY: strerror's string is copied at once.
+      throw Failure("standard output: \(unsafe String(cString: strerror(errno)))")
+    }
+  }
+
+  @discardableResult
+  private static func write(_ text: String, to descriptor: Int32) -> Bool {
+    var text = text
+    return text.withUTF8 { bytes in
+      var at = 0
+      while at < bytes.count {
+        // SAFETY: `at` is below `count`, and the buffer lives as long as this closure.
+        let wrote = unsafe Glibc.write(descriptor, bytes.baseAddress.unsafelyUnwrapped + at, bytes.count - at)
+        if wrote < 0 {
+          if errno == EINTR { continue }
+          return false
+        }
+        at += wrote
+      }
+      return true
+    }
+  }
+}
+
+/// Standard output in large pieces, for verbs that print a line an event.
+struct LineBuffer: ~Copyable {
+  private var text = ""
+
+  init() { text.reserveCapacity(1 << 17) }
+
+  mutating func add(_ line: String) throws {
+    text += line
+    text += "\n"
+    if text.utf8.count > 1 << 16 { try flush() }
+  }
+
+  mutating func flush() throws {
+    try Terminal.output(text)
+    text.removeAll(keepingCapacity: true)
+  }
+}
