@@ -1,0 +1,81 @@
+import Foundation
+import Testing
+
+/// Record, replay, same verdict: the whole way through the tool.
+@Suite(.enabled(if: KVMAccess.isThere, KVMAccess.comment), .serialized)
+struct RecordingTests {
+  struct FaultEntry: Decodable {
+    var name: String
+    var description: String
+    var rules: [String]
+    var may: [String]
+  }
+
+  static func faults() throws -> [FaultEntry] {
+    try JSONDecoder().decode([FaultEntry].self, from: Data(try Tool.run("faults", "--format", "json").output.utf8))
+  }
+
+  @Test(arguments: [1, 2, 4, 8])
+  func aCleanGuestIsClean(vcpus: Int) throws {
+    let folder = try Folder()
+    let path = folder.file("x.tape").path
+    let recorded = try Tool.run("record", "--guest", "integrity", "--vcpus", "\(vcpus)", "-o", path)
+    #expect(recorded.status == 0, "\(recorded.error)")
+    let text = try Tool.run("replay", path)
+    #expect(text.status == 0, "\(text.output)")
+    #expect(try VerdictReport(replaying: path).verdict == "clean")
+  }
+
+  @Test func everyFaultIsFoundAsItsRulesAndNoOther() throws {
+    let faults = try Self.faults()
+    #expect(faults.count >= 6)
+    for fault in faults {
+      let folder = try Folder()
+      let path = folder.file("x.tape").path
+      let recorded = try Tool.run("record", "--guest", "integrity", "--vcpus", "4", "--fault", fault.name, "-o", path)
+      #expect(recorded.status == 0, "\(fault.name): \(recorded.error)")
+      let report = try VerdictReport(replaying: path)
+      let found = Set(report.findings.map(\.rule))
+      #expect(report.verdict == "violated", "\(fault.name)")
+      #expect(Set(fault.rules).isSubset(of: found), "\(fault.name): \(fault.rules) expected, found \(found.sorted())")
+      #expect(found.isSubset(of: fault.rules + fault.may), "\(fault.name): found \(found.sorted()), which its entry does not name")
+      for finding in report.findings where fault.rules.contains(finding.rule) {
+        #expect(!finding.expected.isEmpty && !finding.observed.isEmpty && !finding.because.isEmpty, "\(fault.name): \(finding.rule) explains nothing")
+      }
+    }
+  }
+
+  @Test func aKilledRecordingReplaysUpToItsLastFrame() throws {
+    let folder = try Folder()
+    let path = folder.file("x.tape").path
+    let process = try Tool.start(
+      ["record", "--guest", "integrity", "--vcpus", "2", "-o", path], output: folder.file("out"), error: folder.file("err"))
+    let size = { (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0 }
+    for _ in 0..<2000 where size() < 4096 && process.isRunning { usleep(5000) }
+    #expect(process.isRunning, "the guest was done before it could be killed")
+    kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+    let report = try VerdictReport(replaying: path)
+    #expect(report.verdict == "incomplete")
+    #expect(report.events > 0)
+    let info = try Tool.run("info", path)
+    #expect(info.output.contains("not complete"), "\(info.output)")
+    let repaired = folder.file("y.tape").path
+    #expect(try Tool.run("repair", path, "-o", repaired).status == 0)
+    #expect(try VerdictReport(replaying: repaired).events == report.events)
+  }
+
+  @Test func controlCEndsARecordingCleanly() throws {
+    let folder = try Folder()
+    let path = folder.file("x.tape").path
+    let process = try Tool.start(
+      ["record", "--guest", "integrity", "--vcpus", "2", "-o", path], output: folder.file("out"), error: folder.file("err"))
+    let size = { (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0 }
+    for _ in 0..<2000 where size() < 4096 && process.isRunning { usleep(5000) }
+    kill(process.processIdentifier, SIGINT)
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0)
+    #expect(try VerdictReport(replaying: path).verdict == "clean")
+    #expect(try Tool.run("dump", path, "--kind", "session-end").output.contains("interrupted"))
+  }
+}

@@ -1,0 +1,78 @@
+import Foundation
+import Testing
+
+/// What must stay true of the source itself.
+struct StyleTests {
+  static let sources = Repository.files(under: "Sources", withExtension: "swift")
+
+  static func imports(_ text: String) -> Set<String> {
+    var found: Set<String> = []
+    for line in text.split(separator: "\n") {
+      let words = line.split(separator: " ").map(String.init)
+      if let at = words.firstIndex(of: "import"), at <= 1, at + 1 < words.count { found.insert(words[at + 1]) }
+    }
+    return found
+  }
+
+  @Test func thereIsSomethingToLookAt() {
+    #expect(Self.sources.count > 50)
+  }
+
+  @Test func noInlineArray() {
+    for file in Self.sources {
+      #expect(!file.text.contains("InlineArray<"), "\(file.path): miscompiled by -O, see the ledger in Architecture.md")
+      #expect(file.text.range(of: #":\s*\[[0-9A-Za-z_]+ of "#, options: .regularExpression) == nil, "\(file.path): sugar for InlineArray")
+    }
+  }
+
+  @Test func foundationOnlyOnTheCommandLine() {
+    for file in Self.sources where !file.path.hasPrefix("Sources/CommandLine/") {
+      #expect(!Self.imports(file.text).contains { $0.hasPrefix("Foundation") }, "\(file.path)")
+    }
+  }
+
+  @Test func layersGoOneWay() {
+    let recording: Set = ["CKVM", "KVM", "Hypervisor", "X86", "GuestPrograms", "GuestImages", "Runner", "Synthesizer"]
+    let forbidden: [(folder: String, modules: Set<String>)] = [
+      ("Sources/Trace/TraceEvents/", recording.union(["TraceFormat", "TraceFile", "Analyzer", "Reports", "CZstd"])),
+      ("Sources/Trace/TreeFormat/", recording.union(["TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Reports", "CZstd"])),
+      ("Sources/Trace/TraceFormat/", recording.union(["TraceFile", "Analyzer", "Reports", "Glibc"])),
+      ("Sources/Trace/TraceFile/", recording.union(["Analyzer", "Reports"])),
+      ("Sources/Recording/Hypervisor/", ["CKVM", "KVM", "Runner", "TraceFormat", "TraceFile", "Analyzer", "Reports", "Glibc"]),
+      ("Sources/Recording/", ["Analyzer", "Reports"]),
+      ("Sources/Analysis/Analyzer/", recording.union(["TraceFile", "Reports", "CZstd", "Glibc"])),
+      ("Sources/Analysis/Reports/", recording.union(["TraceFile", "CZstd"])),
+    ]
+    for rule in forbidden {
+      let files = Self.sources.filter { $0.path.hasPrefix(rule.folder) }
+      #expect(!files.isEmpty, "\(rule.folder) is gone; mend this test")
+      for file in files {
+        #expect(Self.imports(file.text).isDisjoint(with: rule.modules), "\(file.path) imports \(Self.imports(file.text).intersection(rule.modules))")
+      }
+    }
+  }
+
+  @Test func linesAndFilesStayReadable() {
+    for file in Self.sources + Repository.files(under: "Tests", withExtension: "swift") {
+      let lines = file.text.split(separator: "\n", omittingEmptySubsequences: false)
+      #expect(lines.count <= 500, "\(file.path) has \(lines.count) lines")
+      for (index, line) in lines.enumerated() {
+        #expect(line.count <= 160, "\(file.path):\(index + 1) has \(line.count) characters")
+      }
+    }
+  }
+
+  @Test func nothingIsLeftForLater() {
+    for file in Self.sources {
+      for mark in ["TODO", "FIXME", "XXX", "fatalError(\"not"] {
+        #expect(!file.text.contains(mark), "\(file.path): \(mark)")
+      }
+    }
+  }
+
+  @Test func topLevelHoldsNothingElse() throws {
+    let allowed: Set = ["Package.swift", "Package.resolved", "Sources", "Tests", "traces", "tools", "README.md", "LICENSE"]
+    let names = try FileManager.default.contentsOfDirectory(atPath: Repository.root.path).filter { !$0.hasPrefix(".") }
+    #expect(Set(names).subtracting(allowed).isEmpty, "\(Set(names).subtracting(allowed))")
+  }
+}
