@@ -37,6 +37,16 @@ import TraceEvents
     #expect(s.broken() == ["alert/missing"])
   }
 
+  @Test func `a size cap in mid-operation leaves an alert open`() {
+    var s = S()
+    s.write(1, S.denied, 7, .dropped)
+    #expect(s.events.removeLast().kind == .guestEnter)
+    s.add(.sessionEnd, Event.host, a: EndReason.sizeCap.rawValue)
+    let verdict = s.verdict(complete: false)
+    #expect(verdict.outcome == .clean && verdict.findings.isEmpty)
+    #expect(verdict.undecided.contains { $0.contains("trapped at") })
+  }
+
   @Test func `an alert is late`() {
     var s = S()
     let trap = s.write(1, S.denied, 7, .dropped)

@@ -65,17 +65,54 @@ struct RecordingTests {
     #expect(try VerdictReport(replaying: repaired).events == report.events)
   }
 
-  @Test func controlCEndsARecordingCleanly() throws {
+  @Test(arguments: [SIGINT, SIGTERM])
+  func aSignalEndsARecordingCleanly(signal: Int32) throws {
     let folder = try Folder()
     let path = folder.file("x.tape").path
     let process = try Tool.start(
       ["record", "--guest", "integrity", "--vcpus", "2", "-o", path], output: folder.file("out"), error: folder.file("err"))
     let size = { (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0 }
     for _ in 0..<2000 where size() < 4096 && process.isRunning { usleep(5000) }
-    kill(process.processIdentifier, SIGINT)
+    kill(process.processIdentifier, signal)
     process.waitUntilExit()
     #expect(process.terminationStatus == 0)
     #expect(try VerdictReport(replaying: path).verdict == "clean")
     #expect(try Tool.run("dump", path, "--kind", "session-end").output.contains("interrupted"))
+  }
+
+  @Test func aSizeCapEndsARecordingCleanly() throws {
+    let folder = try Folder()
+    let path = folder.file("x.tape").path
+    let recorded = try Tool.run("record", "--guest", "integrity", "--vcpus", "2", "--max-size", "20K", "-o", path)
+    #expect(recorded.status == 0, "\(recorded.error)")
+    #expect(recorded.output.contains("ended: sizeCap, the cap of 20480 bytes is reached"), "\(recorded.output)")
+    #expect(try Data(contentsOf: folder.file("x.tape")).count <= 20_480)
+    #expect(try VerdictReport(replaying: path).verdict == "clean")
+    let info = try Tool.run("info", path)
+    #expect(info.output.contains("complete, ended: sizeCap") && !info.output.contains("not complete"), "\(info.output)")
+  }
+
+  @Test func aSizeCapTooSmallIsBadUse() throws {
+    let folder = try Folder()
+    let file = folder.file("x.tape")
+    let recorded = try Tool.run("record", "--guest", "hello", "--max-size", "100", "-o", file.path)
+    #expect(recorded.status == 2)
+    #expect(recorded.error.contains("--max-size: a cap of 100 bytes is too small"), "\(recorded.error)")
+    #expect(!FileManager.default.fileExists(atPath: file.path))
+  }
+
+  /// A flat binary whose first instruction ends it: ud2 without an interrupt table, or one that an emulating host does not know.
+  @Test(arguments: [(code: [0x0f, 0x0b] as [UInt8], shown: "triple fault"), (code: [0xcc], shown: "")])
+  func aGuestThatCrashesLeavesAReplayableTrace(code: [UInt8], shown: String) throws {
+    let folder = try Folder()
+    let path = folder.file("x.tape").path
+    try Data(code).write(to: folder.file("guest.bin"))
+    let recorded = try Tool.run("record", "--guest", folder.file("guest.bin").path, "-o", path)
+    #expect(recorded.status == 3, "\(recorded.error)")
+    // Hardware runs int3, and faults; only a host that emulates fails at it, and tells the bytes.
+    let ends = shown.isEmpty ? ["emulationFailure, KVM cannot emulate the instruction", "tripleFault, triple fault"] : [shown]
+    #expect(ends.contains { recorded.output.contains($0) }, "\(recorded.output)")
+    if recorded.output.contains("emulationFailure") { #expect(recorded.output.contains(": cc"), "\(recorded.output)") }
+    #expect(try VerdictReport(replaying: path).verdict == "clean")
   }
 }

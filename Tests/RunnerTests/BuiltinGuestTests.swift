@@ -53,6 +53,9 @@ import TraceFormat
     let summary = try Recording.run(options)
     #expect(summary.endReason == .sizeCap)
     #expect(summary.bytes <= 20_000)
+    let reader = try TraceReader(path: path)
+    #expect(reader.size == summary.bytes && reader.eventCount == summary.events)
+    #expect(reader.isComplete)
   }
 
   @Test(.needsKVM) func aFullDiskEndsTheSession() throws {

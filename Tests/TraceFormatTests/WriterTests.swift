@@ -50,23 +50,59 @@ struct WriterTests {
     #expect(try TraceReader(path: file.path).eventCount == 1)
   }
 
-  @Test func aFullDiskEndsTheFileAfterAWholeBlock() throws {
-    // Nothing may be written past the cap: the same path as ENOSPC.
-    let file = TemporaryFile()
+  /// Writes random events, which hardly compress, under a cap.
+  private func fill(_ file: TemporaryFile, upTo cap: UInt64, events: Int = 10_000, eventsPerBlock: Int = 100) throws -> TraceWriter {
     var options = TraceWriter.Options()
-    options.eventsPerBlock = 100
+    options.eventsPerBlock = eventsPerBlock
     options.flushInterval = 0
-    options.maxSize = 20_000
+    options.keyframeInterval = 300
+    options.maxSize = cap
     let writer = try TraceWriter(path: file.path, header: TraceHeader(vcpuCount: 1), options: options)
     var random = SeededGenerator(41)
-    for _ in 0..<10_000 { writer.append(Event(.guestEnter, vcpu: 0, rip: random.next())) }
+    for _ in 0..<events { writer.append(Event(.guestEnter, vcpu: 0, rip: random.next())) }
     let error = #expect(throws: TraceFileError.self) { try writer.finish() }
     #expect(error?.code == .sizeCap)
-    #expect(writer.failure!.dropped > 0)
-    #expect(file.bytes.count <= 20_000)
+    return writer
+  }
+
+  @Test(arguments: [(20_000, 100), (20_001, 100), (33_333, 10), (40_000, 1), (30_000, 32_768)])
+  func aSizeCapEndsTheFileInOrder(cap: Int, eventsPerBlock: Int) throws {
+    let file = TemporaryFile()
+    let writer = try fill(file, upTo: UInt64(cap), eventsPerBlock: eventsPerBlock)
+    #expect(file.bytes.count <= cap)
+    #expect(writer.size == UInt64(file.bytes.count))
     let reader = try TraceReader(path: file.path)
-    #expect(UInt64(readAll(reader).count) + writer.failure!.dropped == 10_000)
-    #expect(reader.damage.allSatisfy { $0.what == .unfinished })
+    let events = readAll(reader)
+    #expect(reader.isComplete && reader.damage.isEmpty)
+    #expect(events.map(\.seq) == Array(1...UInt64(events.count)))
+    let dropped = try #require(writer.failure).dropped
+    #expect(dropped > 0 && UInt64(events.count - 1) + dropped == 10_000)
+    #expect(events.dropLast().allSatisfy { $0.kind == .guestEnter })
+    let end = try #require(events.last)
+    #expect(end.kind == .sessionEnd && end.a == EndReason.sizeCap.rawValue)
+    #expect(String(decoding: end.data, as: UTF8.self).contains("\(cap) bytes is reached, later events not recorded: \(dropped)"))
+  }
+
+  /// From the smallest cap that is taken on: the reserve is enough wherever the cap falls in a block.
+  @Test func aCapTooSmallIsRefusedBeforeTheFileIsTouched() throws {
+    let file = TemporaryFile()
+    file.bytes = [1, 2, 3]
+    var options = TraceWriter.Options()
+    options.force = true
+    options.maxSize = 100
+    let header = TraceHeader(vcpuCount: 1)
+    let error = try #require(#expect(throws: TraceFileError.self) { try TraceWriter(path: file.path, header: header, options: options) })
+    #expect(error.code == .sizeCap)
+    #expect(file.bytes == [1, 2, 3])
+    let least = try #require(error.detail.split(separator: " ").compactMap { UInt64($0) }.last)
+    options.maxSize = least - 1
+    #expect(throws: TraceFileError.self) { try TraceWriter(path: file.path, header: header, options: options) }
+    for cap in [least, least + 1, least + 100, least + 150, least + 400] {
+      let file = TemporaryFile()
+      _ = try fill(file, upTo: cap, events: 500)
+      let reader = try TraceReader(path: file.path)
+      #expect(reader.isComplete && UInt64(file.bytes.count) <= cap, "cap \(cap)")
+    }
   }
 
   @Test func aDeviceWithoutRoomIsAnError() {

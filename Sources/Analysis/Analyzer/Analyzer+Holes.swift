@@ -7,6 +7,7 @@ struct Losses {
   /// Something is missing, though perhaps nobody knows how much.
   var isIncomplete = false
   var sessionEnded = false
+  var stoppedAtCap = false
 
   /// The end of the trace is not the end of the recording.
   func reportCut(after seq: UInt64, _ findings: inout FindingCollector) {
@@ -44,7 +45,9 @@ extension Analyzer {
   /// Events that speak of the recording itself.
   mutating func noteSession(_ event: borrowing EventView) {
     switch event.kind {
-    case .sessionEnd: losses.sessionEnded = true
+    case .sessionEnd:
+      losses.sessionEnded = true
+      losses.stoppedAtCap = event.a == EndReason.sizeCap.rawValue
     case .eventsLost: noteLoss(event)
     default: break
     }

@@ -80,10 +80,12 @@ public struct Analyzer: ~Copyable {
   public consuming func finish(isComplete: Bool = true) -> Verdict {
     let complete = isComplete && losses.sessionEnded
     if !complete { losses.reportCut(after: lastSeq, &findings) }
-    stop.finish(facts, complete: complete, &findings, &undecided)
-    integrity.finish(facts, complete: complete, &findings, &undecided)
-    alerts.finish(facts, complete: complete, &findings, &undecided)
-    tree.finish(facts, complete: complete, &findings, &undecided)
+    // At a size cap the recorder stopped between any two events: what should have come next is not owed, but undecided.
+    let ended = complete && !losses.stoppedAtCap
+    stop.finish(facts, complete: ended, &findings, &undecided)
+    integrity.finish(facts, complete: ended, &findings, &undecided)
+    alerts.finish(facts, complete: ended, &findings, &undecided)
+    tree.finish(facts, complete: ended, &findings, &undecided)
     if findings.hasPending { findings.settle() }
     let list = findings.findings.values.sorted { ($0.seq, $0.rule.rawValue) < ($1.seq, $1.rule.rawValue) }
     return Verdict(

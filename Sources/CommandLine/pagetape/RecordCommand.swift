@@ -10,7 +10,8 @@ struct RecordCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "record", abstract: "Run a guest under KVM and record what it does.",
     discussion: """
-      A guest is a built-in one ('pagetape guests'), a flat binary or a static ELF64. Ctrl-C ends the recording cleanly. Exit status: 0 recorded, \
+      A guest is a built-in one ('pagetape guests'), a flat binary or a static ELF64. Ctrl-C ends the recording cleanly, and so does \
+      --max-size: what the trace holds has no holes, and it ends with its index and an end of 'sizeCap'. Exit status: 0 recorded, also up to the cap, \
       2 bad use or an I/O error, 3 the recording ended early and holds what came before, 4 this host cannot run guests.
       """)
 
@@ -19,6 +20,7 @@ struct RecordCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Guest memory, as in 64M; up to 1792M.", valueName: "size")) var memory: ByteSize?
   @Option(help: ArgumentHelp("Break this rule of the hypervisor ('pagetape faults'); may be given several times.", valueName: "name")) var fault: [String] = []
   @Option(name: .shortAndLong, help: ArgumentHelp("Where the trace goes.", valueName: "file.tape")) var output: String?
+  @Option(help: ArgumentHelp("End the recording before the file grows past this, as in 64M.", valueName: "size")) var maxSize: ByteSize?
   @Flag(help: "Overwrite the output.") var force = false
   @Flag(help: "Run the guest with the same traps and record nothing: what recording's cost is measured against.") var discard = false
 
@@ -27,6 +29,7 @@ struct RecordCommand: ParsableCommand {
       throw ValidationError("--vcpus takes 1 to \(RecordingOptions.vcpuLimit), not \(vcpus)")
     }
     guard (output == nil) == discard else { throw ValidationError("give either -o FILE or --discard") }
+    guard maxSize == nil || !discard else { throw ValidationError("--max-size is for a file, and --discard writes none") }
     for name in fault where Fault(name: name) == nil {
       throw ValidationError(
         "no fault is called '\(name)'\(Suggestion.text(for: name, among: Fault.table.map(\.name))); 'pagetape faults' lists them")
@@ -41,6 +44,7 @@ struct RecordCommand: ParsableCommand {
     options.faults = fault
     options.mode = discard ? .discard : .record
     options.force = force
+    options.maximumSize = maxSize?.bytes
     options.commandLine = CommandLine.arguments
     options.recorderVersion = "pagetape \(Version.text)"
     options.stopsOnInterrupt = true
@@ -67,9 +71,9 @@ struct RecordCommand: ParsableCommand {
     let what = summary.path.map { "\($0): \(Count.text(summary.events, "event")), \(Count.bytes(summary.bytes)), " } ?? "nothing recorded, "
     try Terminal.output("\(what)\(seconds) s, ended: \(reason)\n")
     switch summary.endReason {
-    case .guestFinished, .interrupted, .allVCPUsHalted, .suspendedByAlert, .terminatedByAlert: break
+    case .guestFinished, .interrupted, .allVCPUsHalted, .suspendedByAlert, .terminatedByAlert, .sizeCap: break
     case .diskFull: try ExitStatus.badUse.end()
-    case .tripleFault, .emulationFailure, .internalError, .sizeCap: try ExitStatus.incomplete.end()
+    case .tripleFault, .emulationFailure, .internalError: try ExitStatus.incomplete.end()
     }
   }
 
@@ -77,6 +81,7 @@ struct RecordCommand: ParsableCommand {
     switch error {
     case .host: Failure("\(error)", .unsupported)
     case .file(let file) where file.code == .exists: Failure("\(error); --force overwrites it")
+    case .file(let file) where file.code == .sizeCap: Failure("--max-size: \(file.detail)")
     default: Failure("\(error)")
     }
   }

@@ -114,9 +114,16 @@ public enum Recording {
       // A full disk and a size cap are ends that a recording can have; the file holds what came before.
       guard error.isDiskFull || error.code == .sizeCap else { throw .file(error) }
       let dropped = writer.failure?.dropped ?? 0
+      let kept = last - min(last, dropped)
+      if error.code == .sizeCap {
+        // The writer ended the file with a session-end event of its own; the one appended above is among the dropped.
+        let later = dropped - min(dropped, 1)
+        return RecordingSummary(
+          endReason: .sizeCap, detail: error.detail + (later == 0 ? "" : ", later events not recorded: \(later)"), events: kept + 1,
+          bytes: writer.size, duration: duration, path: options.output)
+      }
       return RecordingSummary(
-        endReason: error.code == .sizeCap ? .sizeCap : .diskFull, detail: error.description, events: last - min(last, dropped), bytes: writer.size,
-        duration: duration, path: options.output)
+        endReason: .diskFull, detail: error.description, events: kept, bytes: writer.size, duration: duration, path: options.output)
     }
     return RecordingSummary(
       endReason: end.reason, detail: end.detail, events: last, bytes: writer.size, duration: duration, path: options.output)

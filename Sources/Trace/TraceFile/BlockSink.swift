@@ -14,35 +14,78 @@ final class BlockSink {
   private var bytesSinceKeyframe = 0
   private var keyframeSize = 0
 
+  private let cap: SizeCap?
+
   init(path: String, header: TraceHeader, options: TraceWriter.Options) throws(TraceFileError) {
-    output = try TraceOutput(path: path, force: options.force, maxSize: options.maxSize)
     self.header = header.encoded
-    encoder = EventEncoder(KindTable(header))
     compressor = BlockCompressor(level: options.level)
+    cap = options.maxSize.map { SizeCap(bytes: $0, headerSize: header.encoded.count) }
+    // Before the file is created, or one that is there is overwritten.
+    if let cap { try cap.check(headerBlock: compressor.compress(self.header, Self.headerPrologue).bytes.count, path) }
+    output = try TraceOutput(path: path, force: options.force)
+    encoder = EventEncoder(KindTable(header))
     state = MachineState(vcpuCount: header.vcpuCount)
     keyframeInterval = options.keyframeInterval
   }
 
-  func writeHeader() throws(TraceFileError) { try write(header, BlockPrologue(type: BlockType.header.rawValue)) }
+  private static let headerPrologue = BlockPrologue(type: BlockType.header.rawValue)
+
+  func writeHeader() throws(TraceFileError) { try write(header, Self.headerPrologue) }
 
   var size: UInt64 { output.offset }
 
-  @discardableResult private func write(_ raw: [UInt8], _ prologue: BlockPrologue) throws(TraceFileError) -> Int {
+  /// Number of the next event to be written.
+  var nextSeq: UInt64 { state.seq + 1 }
+
+  private func write(_ raw: [UInt8], _ prologue: BlockPrologue) throws(TraceFileError) {
     let block = compressor.compress(raw, prologue)
     try output.write(block: block.bytes, block.prologue)
-    return block.bytes.count
   }
 
-  /// Writes an events block, and a keyframe before it where one is due.
+  /// Writes an events block, and a keyframe before it where one is due. Under a size cap it writes those first events of it that leave room for an
+  /// orderly end, and throws `sizeCap` if that is not all of them.
   func write(_ rows: EventRows) throws(TraceFileError) {
     try writeKeyframeIfDue()
+    let all = rows.count
+    while rows.count > 0 {
+      let block = compress(rows)
+      let room = roomForBlock
+      if block.bytes.count <= room {
+        try output.write(block: block.bytes, block.prologue)
+        state.fold(rows)
+        count(events: rows.count, bytes: block.bytes.count)
+        break
+      }
+      // Events of a block are much of a size: the share that fits is a good guess, and each guess is smaller than the one before.
+      rows.keepFirst(min(rows.count - 1, rows.count * room / block.bytes.count))
+    }
+    if rows.count < all, let cap { throw cap.error(output.path, at: output.offset) }
+  }
+
+  private func compress(_ rows: EventRows) -> (bytes: [UInt8], prologue: BlockPrologue) {
     let times = rows.times
-    let size = try write(
+    return compressor.compress(
       encoder.encode(rows),
       BlockPrologue(
         type: BlockType.events.rawValue, count: UInt32(rows.count), firstSeq: rows.firstSeq, firstTime: times.lowerBound, lastTime: times.upperBound))
+  }
+
+  /// Bytes that the next block, or several written at once, may take.
+  private var roomForBlock: Int { room(blocks: 1) }
+
+  private func room(blocks: Int) -> Int { cap?.room(at: output.offset, blocks: output.blocks.count + blocks) ?? .max }
+
+  /// Ends a file that has reached its cap: a session-end event in the room that was kept for it, numbered after the last event written. The file
+  /// then says truly that nothing is missing before its end; `dropped` is what came after.
+  func writeCapEnd(dropped: UInt64) throws(TraceFileError) {
+    guard let cap else { return }
+    let text = "the cap of \(cap.bytes) bytes is reached" + (dropped == 0 ? "" : ", later events not recorded: \(dropped)")
+    let rows = EventRows(capacity: 1, dataCapacity: TraceLimits.dataPerEvent)
+    rows.firstSeq = nextSeq
+    rows.append(Event(.sessionEnd, vcpu: Event.host, seq: nextSeq, time: state.time, a: EndReason.sizeCap.rawValue, data: Array(text.utf8)))
+    let block = compress(rows)
+    try output.write(block: block.bytes, block.prologue)
     state.fold(rows)
-    count(events: rows.count, bytes: size)
   }
 
   /// Writes an events block that is encoded already, and decoded in `batch`.
@@ -62,12 +105,16 @@ final class BlockSink {
   private func writeKeyframeIfDue() throws(TraceFileError) {
     guard eventsSinceKeyframe >= keyframeInterval, bytesSinceKeyframe >= keyframeSize * 12 else { return }
     let parts = state.keyframeParts
-    keyframeSize = 0
-    for (number, part) in parts.enumerated() {
-      keyframeSize += try write(
+    let blocks = parts.enumerated().map { number, part in
+      compressor.compress(
         part,
         BlockPrologue(
           type: BlockType.keyframe.rawValue, count: UInt32(parts.count - 1 - number), firstSeq: state.seq, firstTime: state.time, lastTime: state.time))
+    }
+    keyframeSize = blocks.reduce(0) { $0 + $1.bytes.count }
+    // It only repeats what the events say: near a cap the room is theirs.
+    if keyframeSize <= room(blocks: blocks.count) {
+      for block in blocks { try output.write(block: block.bytes, block.prologue) }
     }
     (eventsSinceKeyframe, bytesSinceKeyframe) = (0, 0)
   }

@@ -7,14 +7,11 @@ final class TraceOutput {
   private var descriptor: Int32
   private(set) var offset: UInt64 = 0
   private(set) var blocks: [BlockIndex.Entry] = []
-  /// Nothing is written past this many bytes.
-  private let maxSize: UInt64?
 
-  init(path: String, force: Bool, maxSize: UInt64?) throws(TraceFileError) {
+  init(path: String, force: Bool) throws(TraceFileError) {
     let flags = O_WRONLY | O_CREAT | O_CLOEXEC | (force ? O_TRUNC : O_EXCL)
     descriptor = unsafe open(path, flags, 0o644)
     self.path = path
-    self.maxSize = maxSize
     guard descriptor >= 0 else {
       throw TraceFileError(errno == EEXIST ? .exists : .system, path: path, errno: errno, detail: errno == EEXIST ? "not overwritten" : "cannot create")
     }
@@ -30,9 +27,6 @@ final class TraceOutput {
 
   /// Writes all of `bytes`, or none.
   func write(_ bytes: [UInt8]) throws(TraceFileError) {
-    if let maxSize, offset + UInt64(bytes.count) > maxSize {
-      throw TraceFileError(.sizeCap, path: path, offset: offset, detail: "the cap of \(maxSize) bytes is reached")
-    }
     var done = 0
     while done < bytes.count {
       // SAFETY: the pointer and the count are the rest of the array.

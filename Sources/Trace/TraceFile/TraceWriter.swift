@@ -19,7 +19,8 @@ public import TraceFormat
     public var flushInterval: UInt64 = 100_000_000
     /// Events from one keyframe to the next, at least.
     public var keyframeInterval = 500_000
-    /// The file never grows past this many bytes.
+    /// The file never grows past this many bytes. It ends in order before it would: with a session-end event of `EndReason.sizeCap`, index and
+    /// seek table. Later events are dropped and counted (`failure`), and `finish` throws `sizeCap`. Must hold a header and that end: else `init` throws.
     public var maxSize: UInt64?
 
     public init() {}

@@ -18,6 +18,7 @@ import TraceFormat
   private var finishing = false
   private var error: TraceFileError?
   private var dropped: UInt64 = 0
+  private var endAppended = false
   private var written: UInt64 = 0
 
   private let flushInterval: UInt64
@@ -79,6 +80,7 @@ import TraceFormat
     lastTime = stamp
     if current.count == 0 { pendingSince = time == nil ? stamp &+ start : Self.now() }
     let seq = current.firstSeq &+ UInt64(current.count)
+    endAppended = kind == .sessionEnd
     unsafe current.append(kind, vcpu: vcpu, time: stamp, gpa: gpa, rip: rip, cause: cause, a: a, b: b, c: c, d: d, data: data)
     return seq
   }
@@ -124,22 +126,33 @@ import TraceFormat
   /// Writes everything that is queued until `finish`, then index and seek table.
   func drain(into sink: BlockSink) {
     while let rows = take() {
+      let end = rows.firstSeq + UInt64(rows.count)
       if failure == nil {
         do throws(TraceFileError) { try sink.write(rows) } catch { fail(error) }
       }
-      release(rows, size: sink.size)
+      // Of a block that reached the size cap, the first events may be in the file.
+      release(rows, dropping: end - max(rows.firstSeq, min(sink.nextSeq, end)), size: sink.size)
     }
-    do throws(TraceFileError) { try sink.finish() } catch { fail(error) }
+    do throws(TraceFileError) {
+      if let failure, failure.error.code == .sizeCap {
+        // An end that was appended and dropped is replaced, not missing.
+        try sink.writeCapEnd(dropped: failure.dropped - min(failure.dropped, locked { endAppended } ? 1 : 0))
+      }
+      try sink.finish()
+    } catch { fail(error) }
     locked { written = sink.size }
   }
 
   private func fail(_ error: TraceFileError) {
-    locked { self.error = self.error ?? error }
+    locked {
+      // A cap is an orderly end; what goes wrong after it is not.
+      if self.error == nil || self.error?.code == .sizeCap { self.error = error }
+    }
   }
 
-  private func release(_ rows: EventRows, size: UInt64) {
+  private func release(_ rows: EventRows, dropping count: UInt64, size: UInt64) {
     locked {
-      if error != nil { dropped += UInt64(rows.count) }
+      dropped += count
       written = size
       free.append(rows)
       unsafe pthread_cond_broadcast(changed)

@@ -18,6 +18,9 @@ import CZstd
 
   deinit { unsafe _ = ZSTD_freeCCtx(context) }
 
+  /// Bytes in the file that a block of this many raw bytes takes at most.
+  public static func bound(_ rawSize: Int) -> Int { BlockPrologue.size + ZSTD_compressBound(rawSize) }
+
   /// The bytes of the block in the file. Sizes and checksum in `prologue` are filled in.
   public func compress(_ raw: [UInt8], _ prologue: BlockPrologue) -> (bytes: [UInt8], prologue: BlockPrologue) {
     precondition(!raw.isEmpty && raw.count <= TraceLimits.rawBlockSize, "size of a block")

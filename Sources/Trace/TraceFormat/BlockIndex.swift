@@ -30,6 +30,11 @@ public struct BlockIndex: Hashable, Sendable {
     self.entries = entries
   }
 
+  /// Bytes of each index block before compression, for a header block and this many entries.
+  public static func partSizes(headerSize: Int, entries: Int) -> [Int] {
+    stride(from: 0, to: max(entries, 1), by: entriesPerPart).map { 12 + headerSize + min(entriesPerPart, entries - $0) * entrySize }
+  }
+
   /// The index blocks before compression. `BlockPrologue.count` of each is the number of parts after it.
   public var parts: [[UInt8]] {
     let starts = stride(from: 0, to: max(entries.count, 1), by: Self.entriesPerPart)

@@ -72,6 +72,13 @@ public import TraceEvents
     dataCount = 0
   }
 
+  /// Drops all but the first rows.
+  public func keepFirst(_ kept: Int) {
+    guard kept < count else { return }
+    dataCount = kept > 0 ? dataRange(kept - 1).upperBound : 0
+    count = kept
+  }
+
   /// Appends an event; its sequence number is `firstSeq` plus the rows before it. Times must not fall.
   public func append(
     _ kind: EventKind, vcpu: UInt16, time: UInt64, gpa: UInt64, rip: UInt64, cause: UInt64, a: UInt64, b: UInt64, c: UInt64, d: UInt64,

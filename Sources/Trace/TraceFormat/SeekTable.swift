@@ -5,6 +5,9 @@ public enum SeekTable {
   static let frameMagic: UInt32 = 0x184D_2A5E
   static let footerMagic: UInt32 = 0x8F92_EAB1
 
+  /// Bytes of the seek table of a file of this many blocks.
+  public static func size(blocks: Int) -> Int { 8 + blocks * 16 + footerSize }
+
   /// The seek table of a file that holds these blocks end to end.
   public static func encoded(_ blocks: [BlockIndex.Entry]) -> [UInt8] {
     var out: [UInt8] = []
