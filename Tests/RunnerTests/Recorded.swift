@@ -45,11 +45,12 @@ struct Recorded {
   }
 
   /// An image under the real hypervisor core.
-  init(image: GuestImage, vcpus: Int, faults: [String] = []) throws {
+  init(image: GuestImage, vcpus: Int, faults: [String] = [], schedule: Schedule = .parallel) throws {
     let path = temporaryPath()
     defer { _ = unsafe unlink(path) }
     var options = RecordingOptions(image: image, vcpuCount: vcpus, output: path)
     options.faults = faults
+    options.schedule = schedule
     try self.init(try Recording.run(options), path)
   }
 

@@ -21,6 +21,12 @@ struct RecordCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Break this rule of the hypervisor ('pagetape faults'); may be given several times.", valueName: "name")) var fault: [String] = []
   @Option(name: .shortAndLong, help: ArgumentHelp("Where the trace goes.", valueName: "file.tape")) var output: String?
   @Option(help: ArgumentHelp("End the recording before the file grows past this, as in 64M.", valueName: "size")) var maxSize: ByteSize?
+  @Option(
+    help: ArgumentHelp(
+      "parallel: all vCPUs at once. serial: one at a time, switching where the seed says; one seed gives one stream of events.",
+      valueName: "parallel|serial"))
+  var schedule: ScheduleName = .parallel
+  @Option(help: ArgumentHelp("The seed of a serial schedule; 1 if not given.", valueName: "n")) var seed: UInt64?
   @Flag(help: "Overwrite the output.") var force = false
   @Flag(help: "Run the guest with the same traps and record nothing: what recording's cost is measured against.") var discard = false
 
@@ -30,6 +36,7 @@ struct RecordCommand: ParsableCommand {
     }
     guard (output == nil) == discard else { throw ValidationError("give either -o FILE or --discard") }
     guard maxSize == nil || !discard else { throw ValidationError("--max-size is for a file, and --discard writes none") }
+    guard seed == nil || schedule == .serial else { throw ValidationError("--seed is for --schedule serial") }
     for name in fault where Fault(name: name) == nil {
       throw ValidationError(
         "no fault is called '\(name)'\(Suggestion.text(for: name, among: Fault.table.map(\.name))); 'pagetape faults' lists them")
@@ -45,6 +52,7 @@ struct RecordCommand: ParsableCommand {
     options.mode = discard ? .discard : .record
     options.force = force
     options.maximumSize = maxSize?.bytes
+    options.schedule = schedule == .serial ? .serial(seed: seed ?? 1) : .parallel
     options.commandLine = CommandLine.arguments
     options.recorderVersion = "pagetape \(Version.text)"
     options.stopsOnInterrupt = true
@@ -85,6 +93,11 @@ struct RecordCommand: ParsableCommand {
     default: Failure("\(error)")
     }
   }
+}
+
+/// What `--schedule` takes.
+enum ScheduleName: String, ExpressibleByArgument, CaseIterable {
+  case parallel, serial
 }
 
 /// A number of bytes as people write it: `4096`, `64K`, `64M`, `1G`.

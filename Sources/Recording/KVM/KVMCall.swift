@@ -21,6 +21,7 @@ public enum KVMCall: String, CaseIterable, Sendable {
   case setFPU = "KVM_SET_FPU"
   case getEvents = "KVM_GET_VCPU_EVENTS"
   case setEvents = "KVM_SET_VCPU_EVENTS"
+  case setGuestDebug = "KVM_SET_GUEST_DEBUG"
   case interrupt = "KVM_INTERRUPT"
   case translate = "KVM_TRANSLATE"
   case mapMemory = "mmap of guest memory"

@@ -91,6 +91,12 @@ import Glibc
     unsafe ckvm_answer_read(run, value)
   }
 
+  /// With it, every `enter` ends after one instruction with `VMExit.debug`, unless it ends with something else.
+  public func setSingleStep(_ wanted: Bool) throws(KVMError) {
+    let number = descriptor.number
+    try seam.call(.setGuestDebug, "vCPU \(id)") { ckvm_set_single_step(number, wanted ? 1 : 0) }
+  }
+
   // MARK: Interrupts
 
   /// Whether an ordinary interrupt could be queued now.
@@ -99,6 +105,13 @@ import Glibc
     let events = unsafe ckvm_sync_events(run).pointee
     let flags = unsafe ckvm_sync_regs(run).pointee.rflags
     return flags & 0x200 != 0 && events.interrupt.shadow == 0 && events.interrupt.injected == 0 && events.exception.injected == 0
+  }
+
+  /// Whether an interrupt or an exception is queued that the guest has not been given yet.
+  public var hasQueuedEvent: Bool {
+    // SAFETY: a read of the shared page.
+    let events = unsafe ckvm_sync_events(run).pointee
+    return events.interrupt.injected != 0 || events.exception.injected != 0 || events.exception.pending != 0 || events.nmi.injected != 0
   }
 
   /// Queues an interrupt, to be delivered through the guest's IDT at the next run.

@@ -11,6 +11,7 @@ extension Machine {
     unit.vcpu.setImmediateExit(false)
     unit.attention = false
     unit.mayHaveFurtherParts = false
+    unit.lastKick = nil
     unit.entryMark = applied.count
     gate.enter(unit.number)
     // SAFETY: no data goes with it (here and below).
@@ -38,6 +39,19 @@ extension Machine {
   /// Runs and completes: on return the registers are past the instruction.
   private func run(_ unit: VCPUUnit) throws(KVMError) -> [VMExit] {
     var exits = [try unit.vcpu.enter()]
+    while isSerial, exits[0] == .interrupted || exits[0] == .dirtyRingFull, goesOnSilently(unit) {
+      if writer != nil { try collectWrites(unit, full: exits[0] == .dirtyRingFull) }
+      if exits[0] == .interrupted, mightSpin(unit), othersCanAct {
+        switch try findSpin(unit) {
+        case .spins: return [.interrupted]
+        case .left(let exit):
+          exits[0] = exit
+          continue
+        case .goesOn: break
+        }
+      }
+      exits[0] = try unit.vcpu.enter()
+    }
     while true {
       switch exits[exits.count - 1].completion {
       case .none: return exits
@@ -57,8 +71,8 @@ extension Machine {
 
   private static let emptyFullExitLimit = 1000
 
-  /// Tells which pages the vCPU wrote, and what changed in them.
-  private func recordWrites(_ unit: VCPUUnit, full: Bool, _ writer: TraceWriter) throws(KVMError) {
+  /// Takes in which pages the vCPU wrote.
+  func collectWrites(_ unit: VCPUUnit, full: Bool) throws(KVMError) {
     guard let found = unit.ring?.harvest(full: full, { slot, offset in unit.harvest.add(page(slot: slot, offset: offset)) }) else { return }
     guard found.resettable > 0 else { return }
     unit.emptyFullExits = full && found.entries == 0 ? unit.emptyFullExits + 1 : 0
@@ -67,11 +81,22 @@ extension Machine {
     }
     // First watched again, then compared: what another vCPU writes in between is either seen now or told by its own entry.
     try resetDirtyRings(harvested: found.resettable, overflowed: found.overflowed)
+    unit.hasLostWrites = unit.hasLostWrites || found.overflowed
+  }
+
+  /// Tells which pages the vCPU wrote, and what changed in them.
+  private func recordWrites(_ unit: VCPUUnit, full: Bool, _ writer: TraceWriter) throws(KVMError) {
+    try collectWrites(unit, full: full)
+    // How often a host that logs the first write counts one depends on when the ring was emptied: no matter for a seed.
+    let countsAll = !isSerial || harvestsByTime
     for index in 0..<unit.harvest.count {
-      recordWrite(unit, page: Int(unit.harvest.pages[index]), count: UInt64(unit.harvest.counts[index]), evenUnchanged: true, writer)
+      recordWrite(
+        unit, page: Int(unit.harvest.pages[index]), count: countsAll ? UInt64(unit.harvest.counts[index]) : 1,
+        evenUnchanged: true, writer)
     }
     unit.harvest.removeAll()
-    if found.overflowed { recordLostWrites(unit, writer) }
+    if unit.hasLostWrites { recordLostWrites(unit, writer) }
+    unit.hasLostWrites = false
   }
 
   private func recordWrite(_ unit: VCPUUnit, page: Int, count: UInt64, evenUnchanged: Bool, _ writer: TraceWriter) {

@@ -41,6 +41,7 @@ extension Machine {
     let unit = units[vcpu]
     unit.attention = true
     unit.isWaiting = false
+    if !unit.isFinished { turns?.unblock(vcpu) }
     unit.changed.signal()
   }
 

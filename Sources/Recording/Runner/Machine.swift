@@ -36,6 +36,8 @@ import X86
   /// The vCPU whose write the core is deciding about.
   var writingVCPU: Int?
   private(set) var end: (reason: EndReason, detail: String)?
+  /// Nil where all vCPUs act at once.
+  var turns: TurnOrder?
   private var ownSeq: UInt64 = 0
   private var resetsOwed = 0
   /// The host logs every write in the rings: they must be emptied by time, not only at exits of the guest's own. Set before the threads start.
@@ -63,6 +65,7 @@ import X86
     self.region = region
     self.ended = ended
     image = options.image
+    if let seed = options.schedule.seed { turns = TurnOrder(vcpuCount: options.vcpuCount, seed: seed) }
     self.recorded = recorded
     gate = GuestGate(vcpuCount: options.vcpuCount)
     slots = SlotMap(pageCount: ram.pageCount)
@@ -110,6 +113,7 @@ import X86
 
   /// Gets every vCPU out of guest code, with its writes told; nobody can go in as long as the caller holds `lock`.
   func emptyGuest() -> Bool {
+    if isSerial { return true }
     if gate.waitUntilEmpty(seconds: Self.kickLimitSeconds, kick: { self.sendKick(self.units[$0]) }) { return true }
     finish(.internalError, "a vCPU did not leave guest code within \(Self.kickLimitSeconds) seconds")
     return false
@@ -117,7 +121,7 @@ import X86
 
   /// Gets a harvest out of every vCPU that executes guest code, before its ring can run over. Under `lock`.
   func kickAllInside() {
-    for unit in units where gate.isInside(unit.number) { sendKick(unit) }
+    for unit in units where gate.isInside(unit.number) && (turns == nil || turns?.holder == unit.number) { sendKick(unit) }
   }
 
   func sendKick(_ unit: VCPUUnit) {
@@ -154,6 +158,7 @@ import X86
     end = (reason, detail)
     for unit in units {
       if gate.isInside(unit.number) { sendKick(unit) }
+      if !unit.isFinished { turns?.unblock(unit.number) }
       unit.changed.signal()
     }
     ended.raise()

@@ -18,10 +18,13 @@
   deinit { unsafe positions.deallocate() }
 
   var count: Int { pages.count }
+  /// Writes noted since the last `removeAll`.
+  private(set) var total = 0
 
   /// Notes a write to a page; pages that are none are ignored.
   @inline(__always) mutating func add(_ page: Int) {
     guard page >= 0, page < pageCount else { return }
+    total += 1
     // SAFETY: just checked.
     let position = unsafe Int(positions[page])
     if position > 0 {
@@ -38,6 +41,7 @@
       // SAFETY: only checked pages are in the list.
       unsafe positions[Int(page)] = 0
     }
+    total = 0
     pages.removeAll(keepingCapacity: true)
     counts.removeAll(keepingCapacity: true)
   }

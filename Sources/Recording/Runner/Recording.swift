@@ -82,12 +82,13 @@ public enum Recording {
   /// Waits for the end, tells how far it is, and ends it where somebody asks or the writer cannot go on.
   private static func watch(_ machine: Machine, _ stop: RecordingStop, _ progress: ((RecordingProgress) -> Void)?) {
     let started = monotonicNanoseconds()
-    let interval = machine.harvestsByTime ? harvestIntervalMilliseconds : progressIntervalMilliseconds
+    let kicks = machine.harvestsByTime || machine.isSerial
+    let interval = kicks ? harvestIntervalMilliseconds : progressIntervalMilliseconds
     var toldAt = started
     while true {
       let raised = stop.event.event.wait(or: machine.ended, milliseconds: interval)
       if raised.other { return }
-      if machine.harvestsByTime { machine.lock.locked { machine.kickAllInside() } }
+      if kicks { machine.lock.locked { machine.kickAllInside() } }
       if raised.this { machine.lock.locked { machine.finish(.interrupted, "stopped from outside") } }
       if let failure = machine.writer?.failure { machine.lock.locked { machine.finish(failure.error) } }
       let now = monotonicNanoseconds()

@@ -20,6 +20,8 @@ extension RecordingOptions {
       TraceHeader.Property("dirty-ring-entries", String(dirtyRingEntries)),
     ]
     if !commandLine.isEmpty { properties.append(TraceHeader.Property(Name.commandLine, commandLine.joined(separator: " "))) }
+    properties.append(TraceHeader.Property(Name.schedule, schedule.name))
+    if let seed = schedule.seed { properties.append(TraceHeader.Property(Name.seed, String(seed))) }
     for fault in faults { properties.append(TraceHeader.Property(Name.fault, fault)) }
     return TraceHeader(
       vcpuCount: vcpuCount, memory: [GuestRange(start: 0, length: memorySize)],

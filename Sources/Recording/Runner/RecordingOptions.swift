@@ -24,6 +24,8 @@ public struct RecordingOptions: Sendable {
   /// The trace file; not used with `Mode.discard`.
   public var output: String
   public var mode: Mode
+  /// Which vCPUs may act at a time.
+  public var schedule: Schedule
   /// Overwrites a file that is there.
   public var force: Bool
   /// Bytes that the file may grow to; nil for no limit.
@@ -46,6 +48,7 @@ public struct RecordingOptions: Sendable {
     memorySize = max(Self.defaultMemorySize, 0)
     faults = []
     mode = .record
+    schedule = .parallel
     force = false
     maximumSize = nil
     commandLine = []

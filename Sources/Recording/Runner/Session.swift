@@ -55,23 +55,31 @@ package protocol VCPUDecider: SendableMetatype {
     let machine = machine
     machine.lock.lock()
     defer { machine.lock.unlock() }
+    machine.awaitTurn(unit)
     while prepareToRun(unit) {
       machine.enterGuest(unit)
+      machine.passTurn(unit)
       machine.lock.unlock()
       let result = machine.execute(unit)
       machine.lock.lock()
       switch result {
-      case .success(let exits): handle(exits, unit)
+      case .success(let exits):
+        // Never while a trapped write is to be done: a locked instruction has read, and not written yet.
+        if exits[exits.count - 1].completion != .later { machine.passTurn(unit, yielding: unit.spins) }
+        unit.spins = false
+        handle(exits, unit)
       case .failure(let error): machine.finish(error)
       }
     }
     unit.isFinished = true
     machine.noteIdle()
+    machine.giveTurnAway(unit)
   }
 
   /// Does what the decider says until it says to run; false once the thread is to end. Under the lock.
   private func prepareToRun(_ unit: VCPUUnit) -> Bool {
     while machine.end == nil {
+      if !unit.mayHaveFurtherParts { machine.passTurn(unit) }
       finishStores(unit)
       unit.attention = false
       var host = LiveHost(machine: machine)
@@ -82,12 +90,14 @@ package protocol VCPUDecider: SendableMetatype {
       case .finish: return false
       case .again:
         // Others may act in between.
+        if machine.isSerial { continue }
         machine.lock.unlock()
         machine.lock.lock()
       case .run(let interruptWindow):
         // Somebody may want something else of it since: then it is asked again, as it would be after a kick.
         if unit.attention { continue }
-        unit.vcpu.setWantsInterruptWindow(interruptWindow)
+        // When a window opens is found out some time after it did: no matter for a seed. There an interrupt waits for the next exit.
+        unit.vcpu.setWantsInterruptWindow(interruptWindow && !machine.isSerial)
         return machine.end == nil
       case .wait:
         // A wake that came already is not lost.
@@ -101,8 +111,10 @@ package protocol VCPUDecider: SendableMetatype {
     guard machine.end == nil else { return }
     unit.isWaiting = true
     machine.noteIdle()
+    if machine.end == nil { machine.giveTurnAway(unit) }
     while unit.isWaiting, machine.end == nil { unit.changed.wait(machine.lock) }
     unit.isWaiting = false
+    machine.awaitTurn(unit)
   }
 
   /// Hands exits to the decider, in order. Under the lock.

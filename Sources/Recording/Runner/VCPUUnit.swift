@@ -13,6 +13,12 @@ import KVM
   var ring: DirtyRing?
   var harvest: PageHarvest
   var diff = DiffBuffer()
+  /// Where it was when a kick last took it out without anybody else's business, and how much it had written; nil since it went in.
+  var lastKick: (rip: UInt64, written: Int)?
+  /// Its last exit took it out of a loop that waits for another vCPU.
+  var spins = false
+  /// Its ring overflowed since its writes were last told.
+  var hasLostWrites = false
 
   // Guarded by the session's lock.
   var isWaiting = false

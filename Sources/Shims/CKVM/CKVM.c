@@ -66,6 +66,11 @@ int ckvm_set_fpu(int vcpu, const struct kvm_fpu *in) { return result(ioctl(vcpu,
 int ckvm_get_vcpu_events(int vcpu, struct kvm_vcpu_events *out) { return result(ioctl(vcpu, KVM_GET_VCPU_EVENTS, out)); }
 int ckvm_set_vcpu_events(int vcpu, const struct kvm_vcpu_events *in) { return result(ioctl(vcpu, KVM_SET_VCPU_EVENTS, in)); }
 
+int ckvm_set_single_step(int vcpu, int wanted) {
+  struct kvm_guest_debug request = {.control = wanted ? KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP : 0};
+  return result(ioctl(vcpu, KVM_SET_GUEST_DEBUG, &request));
+}
+
 int ckvm_interrupt(int vcpu, uint32_t vector) {
   struct kvm_interrupt request = {.irq = vector};
   return result(ioctl(vcpu, KVM_INTERRUPT, &request));

@@ -60,6 +60,8 @@ int ckvm_get_fpu(int vcpu, struct kvm_fpu *out);
 int ckvm_set_fpu(int vcpu, const struct kvm_fpu *in);
 int ckvm_get_vcpu_events(int vcpu, struct kvm_vcpu_events *out);
 int ckvm_set_vcpu_events(int vcpu, const struct kvm_vcpu_events *in);
+/* KVM_SET_GUEST_DEBUG: an exit after each instruction, or no longer. */
+int ckvm_set_single_step(int vcpu, int wanted);
 int ckvm_interrupt(int vcpu, uint32_t vector);
 /* Guest-virtual to guest-physical; -EFAULT where nothing is mapped there. */
 int ckvm_translate(int vcpu, uint64_t linear, uint64_t *physical);
