@@ -159,11 +159,22 @@ struct StopScenario {
 
   func others(_ vcpu: Int) -> [Int] { vcpus.indices.filter { $0 != vcpu } }
 
-  /// From the interrupt to the first entry.
-  mutating func open(_ first: Int, executes: Bool = true) {
+  /// From the interrupt to the stop signals.
+  mutating func begin(_ first: Int, stopping peers: [Int]) {
     raise(first)
     claim(first)
-    for peer in others(first) { stop(peer) }
+    for peer in peers { stop(peer) }
+  }
+
+  /// The last exit, and the region leaves the view.
+  mutating func leaveLast(_ last: Int) {
+    exitMode(last, .last)
+    unmap(by: last)
+  }
+
+  /// From the interrupt to the first entry.
+  mutating func open(_ first: Int, executes: Bool = true) {
+    begin(first, stopping: others(first))
     for peer in others(first) { ack(peer) }
     map()
     enterMode(first, .first, executes: executes)
@@ -171,8 +182,7 @@ struct StopScenario {
 
   /// From the last exit to everybody back in the guest.
   mutating func close(_ last: Int) {
-    exitMode(last, .last)
-    unmap(by: last)
+    leaveLast(last)
     let stopped = others(last).filter { vcpus[$0].wasStopped }
     for peer in stopped { resume(peer, by: last) }
     end(by: last)

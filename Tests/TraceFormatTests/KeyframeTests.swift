@@ -17,9 +17,8 @@ struct KeyframeTests {
     }
   }
 
-  @Test func theStateAtEveryEventIsTheFoldFromTheStart() throws {
-    let header = TraceHeader(vcpuCount: 4)
-    let events = events(1500, header)
+  /// A file with a keyframe every few blocks.
+  private func written(_ events: [Event], _ header: TraceHeader) throws -> TemporaryFile {
     let file = TemporaryFile()
     var options = TraceWriter.Options()
     options.eventsPerBlock = 50
@@ -28,6 +27,13 @@ struct KeyframeTests {
     let writer = try TraceWriter(path: file.path, header: header, options: options)
     for event in events { writer.append(timed: event) }
     try writer.finish()
+    return file
+  }
+
+  @Test func theStateAtEveryEventIsTheFoldFromTheStart() throws {
+    let header = TraceHeader(vcpuCount: 4)
+    let events = events(1500, header)
+    let file = try written(events, header)
     let reader = try TraceReader(path: file.path)
     #expect(reader.blocks.count { $0.prologue.type == BlockType.keyframe.rawValue } >= 3)
     var fold = MachineState(vcpuCount: 4)
@@ -64,14 +70,7 @@ struct KeyframeTests {
   @Test func aDamagedKeyframeIsPassedOver() throws {
     let header = TraceHeader(vcpuCount: 4)
     let events = events(1000, header)
-    let file = TemporaryFile()
-    var options = TraceWriter.Options()
-    options.eventsPerBlock = 50
-    options.flushInterval = 0
-    options.keyframeInterval = 100
-    let writer = try TraceWriter(path: file.path, header: header, options: options)
-    for event in events { writer.append(timed: event) }
-    try writer.finish()
+    let file = try written(events, header)
     let last = try #require(try TraceReader(path: file.path).blocks.last { $0.prologue.type == BlockType.keyframe.rawValue })
     var bytes = file.bytes
     bytes[Int(last.offset) + 90] ^= 1

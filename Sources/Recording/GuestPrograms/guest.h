@@ -86,6 +86,32 @@ pt_\name\()_end:
 	outl %eax, %dx
 .endm
 
+/* RDI, a vCPU's number, goes round to 0 where it is how many there are (R13). Destroys RAX. */
+.macro WRAP_VCPU
+	xorl %eax, %eax
+	cmpq %r13, %rdi
+	cmoveq %rax, %rdi
+.endm
+
+/* The vCPU after this one (R12), into RDI. */
+.macro NEXT_VCPU
+	leaq 1(%r12), %rdi
+	WRAP_VCPU
+.endm
+
+/* Asks for the privileged mode for itself and the seven after it, or for everyone where there are no more than that. */
+.macro REQUEST_PRIVILEGED_ALL
+	movq %r12, %rdi
+	movl $8, %ecx
+	cmpq %rcx, %r13
+	cmovbq %r13, %rcx
+80:	HYPERCALL PT_HC_PRIVILEGED
+	incq %rdi
+	WRAP_VCPU
+	decl %ecx
+	jnz 80b
+.endm
+
 /* Notes in R15 that the last hypercall should have worked. */
 .macro EXPECT_OK
 	orq %rax, %r15

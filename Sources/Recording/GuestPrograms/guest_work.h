@@ -108,37 +108,21 @@ work_privileged_self:
 	ret
 
 work_privileged_next:
-	leaq 1(%r12), %rdi
-	xorl %eax, %eax
-	cmpq %r13, %rdi
-	cmoveq %rax, %rdi
+	NEXT_VCPU
 	HYPERCALL PT_HC_PRIVILEGED
 	ret
 
 /* Itself and the seven after it, or everyone where there are no more than that: some of the requests meet a rendezvous that is under way.
  * Offline ones are no error here. */
 work_privileged_all:
-	movq %r12, %rdi
-	movl $8, %ecx
-	cmpq %rcx, %r13
-	cmovbq %r13, %rcx
-1:	HYPERCALL PT_HC_PRIVILEGED
-	incq %rdi
-	xorl %eax, %eax
-	cmpq %r13, %rdi
-	cmoveq %rax, %rdi
-	decl %ecx
-	jnz 1b
+	REQUEST_PRIVILEGED_ALL
 	ret
 
 work_nap:
 	jmp runtime_nap
 
 work_nudge:
-	leaq 1(%r12), %rdi
-	xorl %eax, %eax
-	cmpq %r13, %rdi
-	cmoveq %rax, %rdi
+	NEXT_VCPU
 	movl $VECTOR_NUDGE, %esi
 	HYPERCALL PT_HC_IPI
 	HYPERCALL PT_HC_YIELD

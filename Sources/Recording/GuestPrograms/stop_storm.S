@@ -45,10 +45,7 @@ storm:
 	jz 3f
 	call runtime_nap
 	jmp 4f
-3:	leaq 1(%r12), %rdi
-	xorl %eax, %eax
-	cmpq %r13, %rdi
-	cmoveq %rax, %rdi
+3:	NEXT_VCPU
 	movl $VECTOR_NUDGE, %esi
 	HYPERCALL PT_HC_IPI
 	HYPERCALL PT_HC_YIELD
@@ -57,19 +54,9 @@ storm:
 	jnz 1b
 	ret
 
-/* Itself and the seven after it, or everyone where there are no more than that. */
+/* Itself, and those after it. */
 storm_request:
-	movq %r12, %rdi
-	movl $8, %ecx
-	cmpq %rcx, %r13
-	cmovbq %r13, %rcx
-1:	HYPERCALL PT_HC_PRIVILEGED
-	incq %rdi
-	xorl %eax, %eax
-	cmpq %r13, %rdi
-	cmoveq %rax, %rdi
-	decl %ecx
-	jnz 1b
+	REQUEST_PRIVILEGED_ALL
 	ret
 
 storm_good:
