@@ -84,11 +84,17 @@ import TraceEvents
     let access = touch.add(.regionAccess, 1, gpa: StopScenario.region.start + 8, rip: 0x1100, a: AccessKind.read.rawValue)
     touch.add(
       .alert, 1, gpa: StopScenario.region.start + 8, rip: 0x1100, cause: access, a: UInt64(AlertAction.deny.rawValue), b: AlertOrigin.region.rawValue)
-    expect(touch, breaks: [.stopRegionAccess])
+    // Refused, and answered: nothing was there.
+    expect(touch, breaks: [])
     var execute = StopScenario(2)
     execute.vcpus[1].rip = StopScenario.region.start + 0x10
     execute.exit(1)
     expect(execute, breaks: [.stopRegionAccess])
+    // Where nothing is, nothing is executed.
+    var jump = StopScenario(2)
+    jump.vcpus[1].rip = StopScenario.region.start + 0x10
+    jump.exit(1, .emulationFailure)
+    expect(jump, breaks: [])
     // In the mode, and on the page beside the region.
     var close = StopScenario(2)
     close.add(.pageWrite, 1, gpa: StopScenario.region.start - 4096, a: 1)

@@ -15,13 +15,17 @@ struct ModelMachine {
 
   var core: HypervisorCore
   var host: ModelHost
+  let seed: UInt64
   var random: SplitMix64
   let mayHalt: Bool
+  /// Half of the machines come to rest by themselves: guests do nothing but halt, and nobody interrupts them any more.
+  var isWindingDown = false
 
   init(vcpus: Int, seed: UInt64, faults: FaultSet = [], mayHalt: Bool = true) {
     core = HypervisorCore(
       configuration: HypervisorConfiguration(vcpuCount: vcpus, memory: Self.memory, region: Self.region, faults: faults))
     host = ModelHost(count: vcpus)
+    self.seed = seed
     random = SplitMix64(seed: seed)
     self.mayHalt = mayHalt
   }
@@ -36,7 +40,8 @@ struct ModelMachine {
     var idle = 0
     while core.sessionEnd == nil, host.events.count < count {
       let movable = host.vcpus.indices.filter { [.ready, .entering, .executing].contains(host.vcpus[$0].thread) }
-      if below(40) == 0 || movable.isEmpty { _ = core.raisePrivileged(below(host.vcpus.count), host: &host) }
+      isWindingDown = isWindingDown || (seed & 1 == 0 && host.events.count > count / 2)
+      if !isWindingDown, below(40) == 0 || movable.isEmpty { _ = core.raisePrivileged(below(host.vcpus.count), host: &host) }
       idle = movable.isEmpty ? idle + 1 : 0
       if idle > 100 { break }
       if let vcpu = movable.isEmpty ? nil : movable[below(movable.count)] { move(vcpu) }
@@ -93,12 +98,16 @@ struct ModelMachine {
     let choice = below(16)
     if host.vcpus[vcpu].isInHandler {
       call(vcpu, choice < 8 ? 10 : choice < 12 ? 9 : 16, [UInt64(below(host.vcpus.count))])
-    } else if mayHalt, choice == 0 {
+    } else if mayHalt, choice == 0 || isWindingDown {
       exitGuest(vcpu, .halt)
       core.handle(.halt(rip: host.vcpus[vcpu].rip), on: vcpu, host: &host)
     } else {
       let target = UInt64(below(host.vcpus.count))
       switch choice {
+      case 15:
+        exitGuest(vcpu, .unmappedAccess)
+        core.handle(
+          .unmappedAccess(gpa: Self.region.start + 64, write: [UInt8(below(256))], length: 1, rip: host.vcpus[vcpu].rip), on: vcpu, host: &host)
       case 1...4: call(vcpu, 9, [target])
       case 5...7: call(vcpu, 11, [target, 40])
       case 8...9: call(vcpu, 12, [target, 0x2000, 0])

@@ -21,6 +21,8 @@ struct ProtectionMachine {
   var random: SplitMix64
   var leaf = leaves[0]
   var published: Set<Int> = []
+  /// vCPU 1 halted and nothing wakes it.
+  var isHeld = false
   /// Where each vCPU's guest code is.
   var rips: [UInt64] = [0x1000, 0x2000]
 
@@ -43,7 +45,7 @@ struct ProtectionMachine {
       edit()
       attack()
     }
-    for vcpu in 0...1 { exit(vcpu, .kick) }
+    for vcpu in 0...1 where vcpu == 0 || !isHeld { exit(vcpu, .kick) }
     core.requestEnd(.guestFinished, host: &host)
     _ = host.record(Event(.sessionEnd, vcpu: Event.host, a: EndReason.guestFinished.rawValue))
     return host.events
@@ -58,11 +60,14 @@ struct ProtectionMachine {
     var page = TreeNode(level: 0, action: 1, lowGFN: 0, endGFN: Self.limit, body: .leaf(mappings)).page
     // Keys stay for good; a mapping counts where its page count is not 0.
     for index in Self.pages.indices { page[64 + index * 32 + 8] = 0 }
+    // Odd ones get their byte range when they are published.
+    for index in Self.pages.indices where index % 2 == 1 { for byte in 16..<24 { page[64 + index * 32 + byte] = 0 } }
     store(0, leaf, page)
     call(0, 1, [Self.entry])
     call(0, 2, [0x10000, 1, 0])
     call(0, 2, [Self.data, 1, 1])
     call(0, 7, [Self.base, 2, 1])
+    call(0, 3, [Self.data])
     call(0, 3, [Self.base])
     call(0, 4, [])
   }
@@ -82,10 +87,12 @@ struct ProtectionMachine {
       published.remove(index)
     } else {
       call(0, 7, [Self.pages[index], 1, 0], rip: Self.entry + 8)
+      if index % 2 == 1 { store(0, count + 8, [0, 2, 0, 4, 1, 0, 0, 0]) }
       store(0, count, [1, 0, 0, 0, 0, 0, 0, 0])
       published.insert(index)
     }
     call(0, 6, [], rip: Self.entry + 16)
+    if below(2) == 0 { store(0, Self.pages[index] + 600, [UInt8(1 + below(255))]) }
   }
 
   private mutating func moveLeaf() {
@@ -100,7 +107,8 @@ struct ProtectionMachine {
   /// Something that must be denied, refused or ordinary.
   private mutating func attack() {
     let page = Self.pages[below(Self.pages.count)]
-    switch below(10) {
+    if isHeld { return }
+    switch below(16) {
     case 0...2: store(1, page + UInt64(below(500)) * 8, [UInt8(1 + below(255)), 2, 3, 4])
     case 3: store(1, leaf + 4000, [UInt8(1 + below(255))])
     case 4: store(1, Self.data + 64, [UInt8(1 + below(255))])
@@ -111,8 +119,43 @@ struct ProtectionMachine {
       if host.status == 0 { call(1, 6, [], rip: 0x2014) }
     case 7: call(1, 7, [0x80000 + UInt64(below(64)) * 4096, 1, 0])
     case 8: call(1, 2, [0xc0000 + UInt64(below(64)) * 4096, 1, 1])
+    case 9: call(1, 6, [])
+    case 10: enterWithInterrupts()
+    case 11: enterTwice()
+    case 12: haltInMode()
+    case 13: touchRegion()
     default: call(1, 16, [])
     }
+  }
+
+  private mutating func enterWithInterrupts() {
+    call(1, 5, [], rip: Self.entry, interrupts: true)
+    guard host.status == 0 else { return }
+    call(1, 11, [1, 0x40], rip: Self.entry + 8)
+    call(1, 6, [], rip: Self.entry + 16)
+  }
+
+  private mutating func enterTwice() {
+    call(1, 5, [], rip: Self.entry)
+    call(1, 5, [], rip: Self.entry)
+    call(1, 6, [], rip: Self.entry + 16)
+  }
+
+  /// Out of the mode and halted, until vCPU 0 sends an interrupt; or for good.
+  private mutating func haltInMode() {
+    call(1, 5, [], rip: Self.entry)
+    exit(1, .halt)
+    core.handle(.halt(rip: Self.entry + 8), on: 1, host: &host)
+    goOn(1)
+    call(0, 11, [1, 0x40])
+    goOn(1)
+    isHeld = host.events.last { $0.vcpu == 1 }?.kind == .vcpuHalt
+  }
+
+  private mutating func touchRegion() {
+    exit(1, .unmappedAccess)
+    core.handle(.unmappedAccess(gpa: Self.region.start + 8, write: nil, length: 8, rip: rips[1]), on: 1, host: &host)
+    goOn(1)
   }
 
   // MARK: In and out of the guest
@@ -134,11 +177,11 @@ struct ProtectionMachine {
     _ = host.record(Event(.guestExit, vcpu: UInt16(vcpu), rip: rips[vcpu], a: reason.rawValue))
   }
 
-  private mutating func call(_ vcpu: Int, _ number: UInt64, _ arguments: [UInt64], rip: UInt64? = nil) {
+  private mutating func call(_ vcpu: Int, _ number: UInt64, _ arguments: [UInt64], rip: UInt64? = nil, interrupts: Bool = false) {
     guard core.sessionEnd == nil else { return }
     rips[vcpu] = rip ?? (vcpu == 0 ? 0x1000 : 0x2000)
     exit(vcpu, .hypercall)
-    core.handle(.hypercall(number: number, arguments: arguments, rip: rips[vcpu], interruptsEnabled: false), on: vcpu, host: &host)
+    core.handle(.hypercall(number: number, arguments: arguments, rip: rips[vcpu], interruptsEnabled: interrupts), on: vcpu, host: &host)
     goOn(vcpu)
   }
 
@@ -149,9 +192,13 @@ struct ProtectionMachine {
       host.dirty[vcpu].insert(gpa >> 12)
       return
     }
-    exit(vcpu, .trappedWrite)
-    core.handle(.trappedWrite(gpa: gpa, bytes: bytes, rip: rips[vcpu], flags: 0), on: vcpu, host: &host)
-    goOn(vcpu)
+    // Whole pages are copied word by word.
+    for first in stride(from: 0, to: bytes.count, by: 8) where core.sessionEnd == nil {
+      let word = Array(bytes[first..<min(first + 8, bytes.count)])
+      exit(vcpu, .trappedWrite)
+      core.handle(.trappedWrite(gpa: gpa + UInt64(first), bytes: word, rip: rips[vcpu], flags: 0), on: vcpu, host: &host)
+      goOn(vcpu)
+    }
   }
 }
 

@@ -133,7 +133,7 @@ import TraceEvents
 
   @Test func aGuestThatCannotGoOnEndsTheSession() {
     var machine = Machine(vcpus: 2)
-    machine.core.handle(.failed(.tripleFault, detail: "at 0x10"), on: 1, host: &machine.host)
+    machine.core.handle(.failed(.tripleFault, detail: "at 0x10", gpa: 0x10, rip: 0x10), on: 1, host: &machine.host)
     #expect(machine.core.sessionEnd == .tripleFault)
     machine.core.requestEnd(.interrupted, host: &machine.host)
     #expect(machine.core.sessionEnd == .tripleFault)

@@ -16,12 +16,13 @@ import TreeFormat
       body: .interior(children.map { TreeNode.Child(firstGFN: $0.0, gpa: $0.1) }))
   }
 
-  /// A machine whose tree is these pages, unchecked but for the base.
+  /// A machine whose tree is these pages: what they hold is written after the base pointer was set, unchecked.
   private func machine(_ nodes: [(UInt64, TreeNode)]) -> Machine {
     var machine = Machine()
-    for (gpa, node) in nodes { machine.put(node, at: gpa) }
+    machine.put(Machine.leaf([]), at: Self.base)
     machine.call(.protect, Self.base, 1, 1)
     machine.call(.setBase, Self.base)
+    for (gpa, node) in nodes { machine.put(node, at: gpa) }
     machine.call(.registerEntry, Machine.entry)
     machine.call(.lock)
     return machine

@@ -132,6 +132,19 @@ import TreeFormat
     #expect(events[1].alertOrigin == .region && events[1].cause == events[0].seq)
   }
 
+  @Test func aJumpIntoTheRegionIsAnsweredWithAnAlertAndTheEnd() {
+    var machine = Machine()
+    let gpa = Machine.region.start + 0x10
+    machine.core.handle(.failed(.emulationFailure, detail: "", gpa: gpa, rip: gpa), on: 0, host: &machine.host)
+    let events = machine.host.takeEvents()
+    #expect(events.map(\.kind) == [.regionAccess, .alert])
+    #expect(events[0].a == AccessKind.execute.rawValue && events[1].alertOrigin == .region)
+    #expect(machine.core.sessionEnd == .emulationFailure)
+    var elsewhere = Machine()
+    elsewhere.core.handle(.failed(.emulationFailure, detail: "", gpa: 0x10, rip: gpa), on: 0, host: &elsewhere.host)
+    #expect(elsewhere.host.takeEvents().isEmpty && elsewhere.core.sessionEnd == .emulationFailure)
+  }
+
   // MARK: Faults
 
   @Test func aDroppedAlertLeavesTheWriteDropped() {

@@ -49,7 +49,7 @@ struct ScriptedDecider: VCPUDecider {
     case .hypercall(let number, let arguments, _, _): hypercall(number, arguments, vcpu, &host)
     case .halt: halted.insert(vcpu)
     case .kicked: break
-    case .failed(let reason, let detail): outcome = (reason, detail)
+    case .failed(let reason, let detail, _, _): outcome = (reason, detail)
     }
   }
 

@@ -20,8 +20,14 @@ struct IntegrityJudge {
     case .integrityEnter: judgeEntry(event, protection, &findings)
     case .integrityLeave:
       if protection.modes.stateKept(by: event.vcpu) == .outside {
+        let (vcpu, cause) = (event.vcpu, event.cause)
+        let because = [
+          Finding.Reason(seq: protection.modes.enteredAt(vcpu), what: "vCPU \(vcpu) entered integrity mode the last time, and left it since"),
+          Finding.Reason(seq: cause, what: "vCPU \(vcpu) asked to leave"),
+        ]
         findings.report(
-          .integrityUnbalanced, at: event, expected: "only a vCPU in integrity mode leaves it", observed: "one left that was not in it")
+          .integrityUnbalanced, at: event, expected: "only a vCPU in integrity mode leaves it", observed: "one left that was not in it",
+          because: because.filter { $0.seq != 0 })
       }
     case .entryPointSet: judgeRegistration(event, "the entry point was set", protection, &findings)
     case .driverPagesSet: judgeRegistration(event, "driver pages were registered", protection, &findings)

@@ -9,6 +9,14 @@ extension StopJudge {
   mutating func finish(_ facts: borrowing Facts, complete: Bool, _ findings: inout FindingCollector, _ undecided: inout [String]) {
     let isStuck = complete && isAtRest
     var lostSignals = false
+    for index in vcpus.indices where vcpus[index].place == .offline && vcpus[index].started != 0 {
+      let started = vcpus[index].started
+      if isStuck {
+        reportLostStart(index, &findings)
+      } else {
+        undecided.append("whether vCPU \(index), started at \(started), comes online")
+      }
+    }
     for index in vcpus.indices {
       let state = vcpus[index]
       if state.place == .offline || state.place == .unknown && !state.knowsSignals && state.stop == 0 && state.resume == 0 { continue }
@@ -62,6 +70,16 @@ extension StopJudge {
       .stopLostSignal, seq: state.since, vcpu: UInt16(index), expected: "Every stopped vCPU is sent a resume when the last one left the mode.",
       observed: "vCPU \(index) never was, and when the recording ended every vCPU was waiting: nothing could have moved any more.",
       because: chain(claimReason, exitReason, unmapReason) + waiters)
+  }
+
+  private func reportLostStart(_ index: Int, _ findings: inout FindingCollector) {
+    let state = vcpus[index]
+    if explains(state.root, .stopCPUSetChanged, &findings) { return }
+    findings.report(
+      .stopCPUSetChanged, seq: state.started, vcpu: UInt16(index),
+      expected: "A vCPU that is started comes online, born stopped where a rendezvous is under way.",
+      observed: "vCPU \(index), started at \(state.started), never did, and when the recording ended every vCPU was waiting.",
+      because: chain(Finding.Reason(seq: state.started, what: "vCPU \(index) was started")) + waiters)
   }
 
   private func reportLostInterrupt(_ index: Int, _ findings: inout FindingCollector) {

@@ -18,7 +18,8 @@ extension StopJudge {
       // The mode was free: whatever a hole hid, nobody is in it.
       if view == .unknown { view = .unmapped }
     }
-    let owed = state.owesReturn
+    // Where it was when it was stopped is where it returns to.
+    let owed = state.owesReturn || state.place == .stopped
     move(index, to: .claiming, at: event.seq)
     vcpus[index].owesReturn = owed
   }
@@ -87,6 +88,7 @@ extension StopJudge {
       .stopUninvitedEntry, at: event, expected: "Every entry into the mode serves an interrupt that is latched for its vCPU.",
       observed: "The entry of vCPU \(vcpu) at \(seq) \(named), and \(latched).",
       because: chain(
+        claimReason, entryReason,
         Finding.Reason(seq: state.latched, what: "an interrupt for the mode was sent to vCPU \(vcpu)"),
         Finding.Reason(seq: cause, what: "what the entry names as its interrupt")))
   }

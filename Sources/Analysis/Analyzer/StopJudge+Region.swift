@@ -105,6 +105,9 @@ extension StopJudge {
   mutating func judgeRegionExecution(_ event: borrowing EventView, _ findings: inout FindingCollector) {
     let state = vcpus[Int(event.vcpu)]
     guard state.isInGuest, state.enteredFrom != .unknown else { return }
+    // A jump to where nothing is fails: it executes nothing, and is a touch of the region that is answered as such.
+    let reason = GuestExitReason(rawValue: event.a)
+    if reason == .emulationFailure || reason == .internalError, view == .unmapped { return }
     let (seq, vcpu, rip) = (event.seq, event.vcpu, event.rip)
     findings.report(
       .stopRegionAccess, at: event, expected: "Only a vCPU in the mode executes the region.",
@@ -112,7 +115,8 @@ extension StopJudge {
       because: chain(mapReason, Finding.Reason(seq: state.lastEnter, what: "vCPU \(vcpu) entered the guest outside the mode")))
   }
 
-  /// A touch of the region while it was not in the view.
+  /// A touch of the region while it was not in the view. From outside the mode that is refused: nothing was there to be read or overwritten, and
+  /// whether an alert answered it is a matter of alerts.
   mutating func judgeRegionAccess(_ event: borrowing EventView, _ findings: inout FindingCollector) {
     let state = vcpus[Int(event.vcpu)]
     let (vcpu, gpa) = (event.vcpu, event.gpa)
@@ -123,11 +127,11 @@ extension StopJudge {
         .stopEntryUnmapped, at: event, expected: "A vCPU is in the mode only while the region is in the view.",
         observed: "vCPU \(vcpu), in the mode, \(verb) the region, which was not there.",
         because: chain(mapReason, unmapReason, Finding.Reason(seq: state.since, what: "vCPU \(vcpu) entered the mode")))
-    } else if state.place != .unknown {
+    } else if state.place != .unknown, view == .mapped {
       findings.report(
         .stopRegionAccess, at: event, expected: "No vCPU outside the mode touches the region.",
-        observed: "vCPU \(vcpu) \(verb) \(gpaText(gpa)) in the region; it was not in the view then.",
-        because: chain(Finding.Reason(seq: state.lastEnter, what: "vCPU \(vcpu) entered the guest outside the mode"), unmapReason))
+        observed: "vCPU \(vcpu) \(verb) \(gpaText(gpa)) in the region while it was in the view.",
+        because: chain(mapReason, Finding.Reason(seq: state.lastEnter, what: "vCPU \(vcpu) entered the guest outside the mode")))
     }
   }
 

@@ -95,8 +95,11 @@ extension StopJudge {
     if state.knowsSignals, !isAnswer {
       if !explains(state.root, .stopSpuriousAck, &findings) { reportSpuriousAck(event, state, &findings) }
       vcpus[index].root = .stopSpuriousAck
-      // Nobody stopped it: it counts as stopped for nobody.
-      if state.stop == 0 { return }
+      // Nobody stopped it: it counts as stopped for nobody. What it says of where it is, it will be held to all the same.
+      if state.stop == 0 {
+        if state.place == .outside { save(index, event, activity: event.a) }
+        return
+      }
     }
     if !state.owesReturn || state.saved.seq == 0 { save(index, event, activity: event.a) }
     vcpus[index].stoppedBy = event.b

@@ -60,6 +60,8 @@ extension StopJudge {
     /// The event that put it in its place.
     var since: UInt64 = 0
     var onlineSince: UInt64 = 0
+    /// While it is offline: the `vcpuStart` that named it, 0 for none.
+    var started: UInt64 = 0
     var lastEnter: UInt64 = 0
     var lastExit: UInt64 = 0
     var haltedSince: UInt64 = 0

@@ -70,6 +70,8 @@ struct StopJudge: ~Copyable {
     case .sessionEnd:
       end = (event.seq, event.a, event.time - min(lastTime, event.time))
       return
+    case .vcpuStart:
+      if event.a < UInt64(vcpus.count), vcpus[Int(event.a)].place == .offline { vcpus[Int(event.a)].started = event.seq }
     case .privilegedRaise: judgeRaise(event, &findings)
     case .stopSend: judgeStopSend(event, &findings)
     case .resumeSend: judgeResumeSend(event, &findings)

@@ -6,13 +6,14 @@ extension TreeJudge {
   /// After `protection` took the event in.
   mutating func follow(_ event: borrowing EventView, _ protection: borrowing Protection, _ findings: inout FindingCollector) {
     let seq = event.seq
-    let vcpu = event.vcpu
+    let (vcpu, cause) = (event.vcpu, event.cause)
+    let request = cause == 0 ? [] : [Finding.Reason(seq: cause, what: "vCPU \(vcpu) asked for it")]
     for fault in protection.tree.news.faults {
       let isBase = event.kind == .basePointerSet && fault.frame == protection.tree.base
       findings.report(
         isBase ? .treeBasePointer : .treeMalformed, seq: seq, vcpu: vcpu == Event.host ? nil : vcpu, gpa: fault.frame << 12,
         expected: isBase ? "the base pointer is set to a page that holds a valid node" : "the pages that the base pointer leads to are a tree",
-        observed: fault.what, because: isBase ? [] : Self.baseReason(protection))
+        observed: fault.what, because: isBase ? request : Self.baseReason(protection))
     }
     for frame in protection.tree.news.nodes where protection.traced.isUntraced(frame) {
       owe(Obligation(kind: .node, pages: FrameRange(low: frame, end: frame + 1), seq: seq, vcpu: vcpu))

@@ -32,8 +32,8 @@ struct AlertPolicy {
     if isInIntegrityMode { return .silent }
     switch naming() {
     case .none: return .silent
-    case .node(let action): return .alert(action, .node)
-    case .mapping(let action): return .alert(action, .mapping)
+    case .node(let action): return faults.contains(.ignoreNodes) ? .silent : .alert(action, .node)
+    case .mapping(let action): return faults.contains(.ignoreMappings) ? .silent : .alert(action, .mapping)
     }
   }
 }

@@ -1,10 +1,17 @@
 /// A rule that the hypervisor can be told to break on purpose, so that an analyzer can be seen to find it.
 ///
-/// To add one: a case here, a row in `Fault.table`, and an `if faults.contains(.theFault)` where the rule is kept.
+/// To add one: a case here, a row in `Fault.table` (in the same place), and an `if faults.contains(.theFault)` where the rule is kept.
 public enum Fault: UInt8, Hashable, Sendable, CaseIterable {
-  case enterBeforeAcks, mapEarly, resumeNotLast, earlyUnmap, lateUnmap, doubleResume, loseInterrupt, forgetHalt, bornRunning
-  case skipNodeTrace, skipMappingTrace, unprotectLinked
-  case acceptAnyEntry, acceptOutside, acceptLateRegistration, silentRefusal, openDriverData
+  // The stop protocol.
+  case enterBeforeAcks, mapEarly, mapLate, resumeNotLast, resumeEarly, earlyUnmap, lateUnmap, runStopped, wrongNumber, wakeOnInterrupt
+  case forgetHalt, forgetHypercall, doubleFirst, doubleStop, doubleResume, forgetResume, unaskedAck, uninvited, loseInterrupt
+  case bornRunning, loseStart, skipPeer, skipStops, serveRegion
+  // The protected-page tree.
+  case ignoreMappings, ignoreNodes, skipNodeTrace, skipMappingTrace, unprotectLinked, lateTrace, tornWrite, uncheckedBase, keepTrace
+  // Integrity mode.
+  case acceptAnyEntry, acceptOutside, acceptLateRegistration, silentRefusal, openDriverData, acceptInterrupts, lateLeave, haltInMode
+  case acceptNested, acceptLeave
+  // Alerts.
   case dropAlert, wrongAction, lateAlert, spuriousAlert, denyLands
 
   /// The fault that users call so, nil for none.
@@ -29,6 +36,27 @@ public enum Fault: UInt8, Hashable, Sendable, CaseIterable {
     public let may: [String]
     /// What the guest has to do for it to show.
     public let trigger: String
+    /// For a fault that leaves a window open: what has to fall into it, and what makes that happen. Nil for one that shows on every schedule.
+    public let window: String?
+    /// The public issue or commit of real rendezvous code that it models.
+    public let models: String?
+    /// The built-in guest that triggers it.
+    public let guest: String
+
+    init(
+      _ fault: Fault, _ name: String, _ description: String, rules: [String], may: [String] = [], trigger: String, window: String? = nil,
+      models: String? = nil, guest: String = "integrity"
+    ) {
+      self.fault = fault
+      self.name = name
+      self.description = description
+      self.rules = rules
+      self.may = may
+      self.trigger = trigger
+      self.window = window
+      self.models = models
+      self.guest = guest
+    }
   }
 }
 

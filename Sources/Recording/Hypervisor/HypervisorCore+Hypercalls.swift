@@ -27,7 +27,7 @@ extension HypervisorCore {
     switch outcome {
     case .result(let status, let value): answer(request, status, value: value, vcpu: vcpu, host: &host)
     case .refused(let reason, let status):
-      refuse(request, reason, vcpu: vcpu, host: &host)
+      _ = refuse(reason, rip: request.rip, cause: request.event, vcpu: vcpu, host: &host)
       answer(request, status, value: 0, vcpu: vcpu, host: &host)
     case .noReturn: break
     }
@@ -40,14 +40,13 @@ extension HypervisorCore {
     host.setHypercallResult(vcpu, status: status.rawValue, value: value)
   }
 
-  /// A refused request performs an alert action instead of the request: it is denied, and an alert says so.
-  private func refuse(_ request: Hypercall.Request, _ reason: RefusalReason, vcpu: Int, host: inout some HypervisorHost) {
-    let seq = host.record(Event(.refusal, vcpu: UInt16(vcpu), rip: request.rip, cause: request.event, a: reason.rawValue))
-    if faults.contains(.silentRefusal) { return }
+  /// A refused request performs an alert action instead of the request: it is denied, and an alert says so. Returns the `refusal`.
+  func refuse(_ reason: RefusalReason, rip: UInt64, cause: UInt64, vcpu: Int, host: inout some HypervisorHost) -> UInt64 {
+    let seq = host.record(Event(.refusal, vcpu: UInt16(vcpu), rip: rip, cause: cause, a: reason.rawValue))
+    if faults.contains(.silentRefusal) { return seq }
     _ = host.record(
-      Event(
-        .alert, vcpu: UInt16(vcpu), rip: request.rip, cause: seq, a: UInt64(AlertAction.deny.rawValue),
-        b: AlertOrigin.refusal.rawValue))
+      Event(.alert, vcpu: UInt16(vcpu), rip: rip, cause: seq, a: UInt64(AlertAction.deny.rawValue), b: AlertOrigin.refusal.rawValue))
+    return seq
   }
 
   private mutating func perform(

@@ -24,7 +24,8 @@ extension HypervisorCore {
         Event(
           .alert, vcpu: number, gpa: gpa, rip: rip, cause: trap, a: UInt64(AlertAction.notify.rawValue), b: AlertOrigin.mapping.rawValue))
     }
-    if lands, !before.isEmpty { host.writeMemory(gpa: gpa, bytes) }
+    let isTorn = faults.contains(.tornWrite) && bytes.count == 8 && isInIntegrityMode(vcpu)
+    if lands, !before.isEmpty { host.writeMemory(gpa: gpa, isTorn ? Array(bytes.prefix(2)) : bytes) }
     let after = host.readMemory(gpa: gpa, count: bytes.count) ?? []
     _ = host.record(Event(.writeResult, vcpu: number, gpa: gpa, cause: trap, a: outcome.rawValue, data: before + after))
   }
@@ -59,9 +60,10 @@ extension HypervisorCore {
   }
 
   /// A touch of the special region from outside the mode is denied, with an alert. Elsewhere nothing is there, and nobody is alerted.
-  mutating func handleUnmappedAccess(gpa: UInt64, write: [UInt8]?, rip: UInt64, on vcpu: Int, host: inout some HypervisorHost) {
+  mutating func handleUnmappedAccess(
+    gpa: UInt64, access: AccessKind, write: [UInt8]?, rip: UInt64, on vcpu: Int, host: inout some HypervisorHost
+  ) {
     let isRegion = configuration.region.contains(gpa)
-    let access = write == nil ? AccessKind.read : .write
     let seq = host.record(
       Event(
         isRegion ? .regionAccess : .unmappedAccess, vcpu: UInt16(vcpu), gpa: gpa, rip: rip, a: access.rawValue, data: write ?? []))
@@ -69,5 +71,9 @@ extension HypervisorCore {
     _ = host.record(
       Event(
         .alert, vcpu: UInt16(vcpu), gpa: gpa, rip: rip, cause: seq, a: UInt64(AlertAction.deny.rawValue), b: AlertOrigin.region.rawValue))
+    guard let write, faults.contains(.serveRegion) else { return }
+    host.writeMemory(gpa: gpa, write)
+    let diff = PageDiff(runs: [PageDiff.Run(offset: Int(gpa % guestPageSize), bytes: write)])
+    _ = host.record(Event(.pageWrite, vcpu: UInt16(vcpu), gpa: gpa & ~(guestPageSize - 1), a: 1, data: diff.encoded))
   }
 }

@@ -11,7 +11,7 @@ extension HypervisorCore {
     if isClosed { return .refusal(.registrationLocked) }
     let address = request.argument(0)
     guard configuration.isRAM(gpa: address, length: 1) else { return .error(.invalid) }
-    guard registration.entryPoint == nil || registration.isLocked else { return .error(.exists) }
+    guard registration.entryPoint == nil || registration.isLocked else { return .refused(.alreadyRegistered, status: .exists) }
     registration.entryPoint = address
     _ = host.record(Event(.entryPointSet, vcpu: UInt16(vcpu), rip: address, cause: request.event))
     return .ok
@@ -34,9 +34,11 @@ extension HypervisorCore {
     if isClosed { return .refusal(.registrationLocked) }
     let gpa = request.argument(0)
     guard configuration.arePages(gpa: gpa, pages: 1) else { return .error(.invalid) }
-    guard registration.basePointer == nil || registration.isLocked else { return .error(.exists) }
-    guard traces.isTraced(gpa / guestPageSize) else { return .error(.missing) }
-    guard ProtectionTree(base: gpa, host: host).node(at: gpa) != nil else { return .error(.malformed) }
+    guard registration.basePointer == nil || registration.isLocked else { return .refused(.alreadyRegistered, status: .exists) }
+    if !faults.contains(.uncheckedBase) {
+      guard traces.isTraced(gpa / guestPageSize) else { return .error(.missing) }
+      guard ProtectionTree(base: gpa, host: host).isWellFormed() else { return .refused(.malformedTree, status: .malformed) }
+    }
     registration.basePointer = gpa
     _ = host.record(Event(.basePointerSet, vcpu: UInt16(vcpu), gpa: gpa, cause: request.event))
     return .ok
@@ -54,20 +56,29 @@ extension HypervisorCore {
 
   /// Enters integrity mode: from the registered entry point only, after the lock, with interrupts off, and from no other elevated mode.
   mutating func enterIntegrityMode(_ request: Hypercall.Request, _ vcpu: Int, _ host: inout some HypervisorHost) -> Hypercall.Outcome {
-    guard !stops.isInside(vcpu), !vcpus[vcpu].hasIntegrity else { return .refusal(.alreadyInMode) }
+    guard !stops.isInside(vcpu), !vcpus[vcpu].hasIntegrity || faults.contains(.acceptNested) else { return .refusal(.alreadyInMode) }
     guard registration.isLocked else { return .refusal(.notRegistered) }
     guard request.rip == registration.entryPoint || faults.contains(.acceptAnyEntry) else { return .refusal(.wrongEntryPoint) }
-    guard !request.interruptsEnabled else { return .refusal(.interruptsEnabled) }
+    guard !request.interruptsEnabled || faults.contains(.acceptInterrupts) else { return .refusal(.interruptsEnabled) }
     vcpus[vcpu].hasIntegrity = true
     _ = host.record(Event(.integrityEnter, vcpu: UInt16(vcpu), rip: request.rip, cause: request.event))
     return .ok
   }
 
   mutating func leaveIntegrityMode(_ request: Hypercall.Request, _ vcpu: Int, _ host: inout some HypervisorHost) -> Hypercall.Outcome {
-    guard isInIntegrityMode(vcpu) else { return .refusal(.notInMode) }
-    vcpus[vcpu].hasIntegrity = false
-    _ = host.record(Event(.integrityLeave, vcpu: UInt16(vcpu), rip: request.rip, cause: request.event))
+    guard isInIntegrityMode(vcpu) || (faults.contains(.acceptLeave) && !stops.isInside(vcpu)) else { return .refusal(.notInMode) }
+    leave(Event(.integrityLeave, vcpu: UInt16(vcpu), rip: request.rip, cause: request.event), host: &host)
     return .ok
+  }
+
+  /// Takes integrity mode from a vCPU.
+  mutating func leave(_ event: Event, host: inout some HypervisorHost) {
+    if faults.contains(.lateLeave) {
+      vcpus[Int(event.vcpu)].lateLeave = event
+      return
+    }
+    vcpus[Int(event.vcpu)].hasIntegrity = false
+    _ = host.record(event)
   }
 
   // MARK: Protection
@@ -82,6 +93,9 @@ extension HypervisorCore {
     guard !traces.isAnyTraced(pages) else { return .error(.exists) }
     if faults.contains(kind == 1 ? .skipNodeTrace : .skipMappingTrace) {
       traces.pretend(pages)
+    } else if faults.contains(.lateTrace), kind == 0 {
+      traces.pretend(pages)
+      vcpus[vcpu].lateTraces.append(request)
     } else {
       traces.install(pages, vcpu: UInt16(vcpu), cause: request.event, host: &host)
     }
@@ -95,7 +109,11 @@ extension HypervisorCore {
     guard let pages = pages(request) else { return .error(.invalid) }
     guard traces.areAllTraced(pages) else { return .error(.missing) }
     if isStillNeeded(pages, host: host) { return .refused(.stillProtected, status: .busy) }
-    traces.remove(pages, vcpu: UInt16(vcpu), cause: request.event, host: &host)
+    if faults.contains(.keepTrace) {
+      traces.keep(pages)
+    } else {
+      traces.remove(pages, vcpu: UInt16(vcpu), cause: request.event, host: &host)
+    }
     return .ok
   }
 
@@ -109,6 +127,24 @@ extension HypervisorCore {
       case .mapping: return !faults.contains(.unprotectLinked)
       }
     }
+  }
+
+  /// Faults only: what was put off until now. Returns the alert that is to follow.
+  mutating func takeLate(_ vcpu: Int, host: inout some HypervisorHost) -> Event? {
+    let alert = vcpus[vcpu].lateAlert
+    vcpus[vcpu].lateAlert = nil
+    if let event = vcpus[vcpu].lateLeave {
+      vcpus[vcpu].lateLeave = nil
+      vcpus[vcpu].hasIntegrity = false
+      _ = host.record(event)
+    }
+    guard !isInIntegrityMode(vcpu) else { return alert }
+    let requests = vcpus[vcpu].lateTraces
+    vcpus[vcpu].lateTraces = []
+    for request in requests {
+      if let pages = pages(request) { traces.install(pages, vcpu: UInt16(vcpu), cause: request.event, host: &host) }
+    }
+    return alert
   }
 
   /// The pages that a request's first two arguments name, nil where they are not all guest RAM (or too many).

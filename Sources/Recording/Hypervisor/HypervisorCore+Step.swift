@@ -21,6 +21,8 @@ extension HypervisorCore {
     case .online: break
     }
     if faults.contains(.forgetHalt), stops.members[vcpu].resume != nil { vcpus[vcpu].isHalted = false }
+    if faults.contains(.forgetHypercall), stops.members[vcpu].resume != nil { vcpus[vcpu].owed = nil }
+    if faults.contains(.wakeOnInterrupt), stops.members[vcpu].place == .stopped, interrupt(vcpu, readiness, host: &host) { return .again }
     switch stops.advance(vcpu, activity: vcpus[vcpu].activity, host: &host) {
     case .moved: return .again
     case .wait: return .wait
@@ -35,8 +37,9 @@ extension HypervisorCore {
       carryOut(request, for: vcpu, host: &host)
       return .again
     }
-    let isDeaf = vcpus[vcpu].hasIntegrity || !readiness.canTakeInterrupt
-    let next = vcpus[vcpu].hasIntegrity ? nil : interrupts.next(for: vcpu)
+    let isElevated = vcpus[vcpu].hasIntegrity && !faults.contains(.acceptInterrupts)
+    let isDeaf = isElevated || !readiness.canTakeInterrupt
+    let next = isElevated ? nil : interrupts.next(for: vcpu)
     if vcpus[vcpu].isHalted {
       guard let next, !isDeaf else { return sleep(vcpu, host: &host) }
       vcpus[vcpu].isHalted = false
@@ -46,6 +49,16 @@ extension HypervisorCore {
     if isDeaf { return .run(interruptWindow: true) }
     interrupts.deliver(to: vcpu, host: &host)
     return .run(interruptWindow: interrupts.next(for: vcpu) != nil)
+  }
+
+  /// Faults only: delivers an ordinary interrupt to a stopped vCPU; false where none is held for it, or it cannot take one.
+  private mutating func interrupt(_ vcpu: Int, _ readiness: VCPUReadiness, host: inout some HypervisorHost) -> Bool {
+    let state = vcpus[vcpu]
+    guard let next = interrupts.next(for: vcpu), readiness.canTakeInterrupt, !state.hasIntegrity, state.owed == nil else { return false }
+    if state.isHalted { _ = host.record(Event(.vcpuUnhalt, vcpu: UInt16(vcpu), cause: next.raise)) }
+    vcpus[vcpu].isHalted = false
+    interrupts.deliver(to: vcpu, host: &host)
+    return true
   }
 
   private mutating func comeOnline(_ vcpu: Int, cause: UInt64, rip: UInt64, argument: UInt64, host: inout some HypervisorHost) {

@@ -49,25 +49,35 @@ public struct HypervisorCore: Sendable {
   public mutating func handle(_ input: HypervisorInput, on vcpu: Int, host: inout some HypervisorHost) {
     vcpus[vcpu].isExecuting = false
     guard sessionEnd == nil else { return }
-    let late = vcpus[vcpu].lateAlert
-    vcpus[vcpu].lateAlert = nil
+    let late = takeLate(vcpu, host: &host)
     switch input {
     case .hypercall(let number, let arguments, let rip, let interruptsEnabled):
       receive(number, arguments, rip: rip, interruptsEnabled: interruptsEnabled, from: vcpu, host: &host)
     case .trappedWrite(let gpa, let bytes, let rip, let flags):
       handleWrite(gpa: gpa, bytes: bytes, rip: rip, flags: flags, on: vcpu, host: &host)
-    case .unmappedAccess(let gpa, let write, _, let rip): handleUnmappedAccess(gpa: gpa, write: write, rip: rip, on: vcpu, host: &host)
+    case .unmappedAccess(let gpa, let write, _, let rip):
+      handleUnmappedAccess(gpa: gpa, access: write == nil ? .read : .write, write: write, rip: rip, on: vcpu, host: &host)
     case .halt(let rip): halt(vcpu, rip: rip, host: &host)
     case .kicked: break
-    case .failed(let reason, let detail): requestEnd(reason, detail: detail, host: &host)
+    case .failed(let reason, let detail, let gpa, let rip):
+      // There is no instruction where nothing is: a jump into the region that is not in the view comes to this.
+      if let gpa, configuration.region.contains(gpa), !stops.isRegionMapped {
+        handleUnmappedAccess(gpa: gpa, access: .execute, write: nil, rip: rip, on: vcpu, host: &host)
+      }
+      requestEnd(reason, detail: detail, host: &host)
     }
     if let late { _ = host.record(late) }
     pokeAll(host: &host)
   }
 
-  /// A halt in the privileged mode does nothing: no interrupt is delivered there that could end it.
+  /// A halt in the privileged mode does nothing: no interrupt is delivered there that could end it. In integrity mode it is refused as what it
+  /// is, a way to hold on to the mode: the vCPU is alerted about, loses the mode, and halts.
   private mutating func halt(_ vcpu: Int, rip: UInt64, host: inout some HypervisorHost) {
     if stops.isInside(vcpu) { return }
+    if vcpus[vcpu].hasIntegrity, !faults.contains(.haltInMode) {
+      let refusal = refuse(.haltInMode, rip: rip, cause: 0, vcpu: vcpu, host: &host)
+      leave(Event(.integrityLeave, vcpu: UInt16(vcpu), rip: rip, cause: refusal), host: &host)
+    }
     vcpus[vcpu].isHalted = true
     _ = host.record(Event(.vcpuHalt, vcpu: UInt16(vcpu), rip: rip))
   }
@@ -120,6 +130,7 @@ public struct HypervisorCore: Sendable {
     _ target: Int, rip: UInt64, argument: UInt64, sender: UInt16, cause: UInt64, host: inout some HypervisorHost
   ) {
     let seq = host.record(Event(.vcpuStart, vcpu: sender, rip: rip, cause: cause, a: UInt64(target)))
+    if faults.contains(.loseStart), stops.phase != .free { return }
     vcpus[target].life = .starting(event: seq, rip: rip, argument: argument)
     host.wake(target)
   }

@@ -30,7 +30,8 @@ public protocol HypervisorHost {
 
   /// Reads guest memory as it is now; nil where `gpa ..< gpa + count` is not all guest RAM. The special region is not guest RAM.
   func readMemory(gpa: UInt64, count: Int) -> [UInt8]?
-  /// Stores into guest memory: a trapped write that is let through. The core only asks for what it found to be guest RAM.
+  /// Stores into guest memory: a trapped write that is let through. The core only asks for what it found to be
+  /// guest RAM (with the fault `stop/serve-region` also for the region).
   mutating func writeMemory(gpa: UInt64, _ bytes: [UInt8])
 
   /// A digest of the vCPU's registers and its instruction pointer, as they are now.

@@ -13,8 +13,9 @@ public enum HypervisorInput: Hashable, Sendable {
   case halt(rip: UInt64)
   /// The vCPU left guest code because it was told to, or because its interrupt window opened; nothing to finish.
   case kicked
-  /// The guest cannot go on: triple fault or KVM gave up. The session ends for this reason.
-  case failed(EndReason, detail: String)
+  /// The guest cannot go on: triple fault or KVM gave up. The session ends for this reason. `gpa` is where the instruction is, nil where that is
+  /// not known.
+  case failed(EndReason, detail: String, gpa: UInt64?, rip: UInt64)
 }
 
 /// What the vCPU's thread does next.

@@ -48,6 +48,24 @@ struct ProtectionTree<Host: HypervisorHost> {
     return nil
   }
 
+  /// Whether the pages below the base pointer are a tree: every child one level below its parent, and in charge of the keys that it gives it.
+  ///
+  /// Two parents give no two children the same keys, so that no page is come to twice: the cost is that of one visit to each node.
+  func isWellFormed() -> Bool {
+    guard let base, let root = node(at: base) else { return false }
+    var open = [root]
+    while let node = open.popLast() {
+      guard case .interior(let children) = node.body else { continue }
+      for (index, child) in children.enumerated() {
+        let end = index + 1 < children.count ? children[index + 1].firstGFN : node.endGFN
+        guard let next = self.node(at: child.gpa), next.level + 1 == node.level else { return false }
+        guard next.lowGFN == child.firstGFN, next.endGFN == end else { return false }
+        open.append(next)
+      }
+    }
+    return true
+  }
+
   /// The node in a page; nil where there is none, or no such page.
   func node(at gpa: UInt64) -> TreeNode? {
     guard let bytes = host.readMemory(gpa: gpa, count: Int(guestPageSize)) else { return nil }

@@ -12,6 +12,10 @@ extension StopProtocol {
     members[vcpu].place = .claiming
     members[vcpu].interrupted = Interrupted(activity: activity, registers: host.registers(of: vcpu))
     phase = .stopping(owner: vcpu)
+    recordClaim(vcpu, host: &host)
+  }
+
+  func recordClaim(_ vcpu: Int, host: inout some HypervisorHost) {
     _ = host.record(Event(.rendezvousClaim, vcpu: UInt16(vcpu), cause: members[vcpu].latched ?? 0, b: number))
   }
 
@@ -24,7 +28,9 @@ extension StopProtocol {
     if faults.contains(.enterBeforeAcks) || faults.contains(.mapEarly) { return hurry(vcpu, host: &host) }
     if sendStop(from: vcpu, host: &host) { return .moved }
     if isAwaitingAcks() { return .wait }
+    if faults.contains(.mapLate) { enter(vcpu, by: .first, host: &host) }
     map(vcpu, host: &host)
+    if faults.contains(.mapLate) { phase = .open }
     return .moved
   }
 
@@ -39,8 +45,12 @@ extension StopProtocol {
 
   /// Sends one stop, to a vCPU that runs and has none; false where there is none left.
   private mutating func sendStop(from owner: Int, host: inout some HypervisorHost) -> Bool {
+    if faults.contains(.skipStops) { return false }
     guard let target = members.firstIndex(where: { $0.place == .outside && $0.stop == nil }) else { return false }
-    members[target].stop = host.record(Event(.stopSend, vcpu: UInt16(owner), a: UInt64(target), b: number))
+    if faults.contains(.skipPeer), target == members.indices.last(where: { $0 != owner && members[$0].place != .absent }) { return false }
+    for _ in 0..<(faults.contains(.doubleStop) ? 2 : 1) {
+      members[target].stop = host.record(Event(.stopSend, vcpu: UInt16(owner), a: UInt64(target), b: number))
+    }
     poke(target)
     return true
   }
@@ -66,9 +76,12 @@ extension StopProtocol {
     host.enterHandler(vcpu)
     members[vcpu].place = .inside
     members[vcpu].latched = nil
+    members[vcpu].hasBeenInside = faults.contains(.uninvited) || faults.contains(.runStopped)
     queue.removeAll { $0 == vcpu }
     phase = .open
-    for other in members.indices where members[other].place == .stopped && members[other].latched != nil { poke(other) }
+    for other in members.indices where members[other].place == .stopped {
+      if members[other].latched != nil || faults.contains(.uninvited) { poke(other) }
+    }
   }
 
   // MARK: Out
@@ -78,6 +91,7 @@ extension StopProtocol {
     host.restoreInterrupted(vcpu)
     let isLast = !members.indices.contains { $0 != vcpu && members[$0].place == .inside }
     if isLast, faults.contains(.earlyUnmap) { unmap(vcpu, host: &host) }
+    if isLast, faults.contains(.resumeEarly) { while sendResume(from: vcpu, host: &host) {} }
     let path = isLast ? ExitPath.last : .notLast
     let seq = host.record(Event(.modeExit, vcpu: UInt16(vcpu), a: path.rawValue, b: number))
     if isLast {
@@ -98,7 +112,7 @@ extension StopProtocol {
       phase = .resuming(owner: vcpu)
       return .moved
     }
-    if sendResume(from: vcpu, host: &host), needsResume() { return .moved }
+    if sendResume(from: vcpu, host: &host), resumesOwed() > 0 { return .moved }
     // A stop that nobody waited for is still to be acknowledged, and its vCPU to be resumed. It takes a fault to get here.
     if members.contains(where: { $0.stop != nil }) { return .wait }
     if faults.contains(.lateUnmap) { unmap(vcpu, host: &host) }
@@ -115,11 +129,20 @@ extension StopProtocol {
       Event(.regionUnmap, vcpu: UInt16(vcpu), gpa: region.start, cause: lastExit, a: region.length, b: number))
   }
 
-  private func needsResume() -> Bool { members.contains { $0.place == .stopped && $0.resume == nil } }
+  /// How many in the stop state have not been sent their resume, and are to be.
+  private func resumesOwed() -> Int {
+    let count = members.count { $0.place == .stopped && $0.resume == nil }
+    return faults.contains(.forgetResume) ? max(count - 1, 0) : count
+  }
 
   /// Sends one resume, to a vCPU in the stop state that has none; false where there was none.
   private mutating func sendResume(from owner: Int, host: inout some HypervisorHost) -> Bool {
-    guard let target = members.firstIndex(where: { $0.place == .stopped && $0.resume == nil }) else { return false }
+    guard resumesOwed() > 0 else { return false }
+    let isOwed: (Member) -> Bool = { $0.place == .stopped && $0.resume == nil }
+    // The one left behind is not the one born stopped, which is another matter.
+    let found = faults.contains(.forgetResume) ? members.lastIndex(where: isOwed) : members.firstIndex(where: isOwed)
+    guard let target = found else { return false }
+    let number = faults.contains(.wrongNumber) ? number - 1 : number
     for _ in 0..<(faults.contains(.doubleResume) ? 2 : 1) {
       members[target].resume = host.record(
         Event(.resumeSend, vcpu: UInt16(owner), cause: unmapping, a: UInt64(target), b: number))
@@ -136,5 +159,6 @@ extension StopProtocol {
     members[vcpu].place = .outside
     members[vcpu].interrupted = nil
     members[vcpu].rendezvous = 0
+    members[vcpu].hasBeenInside = false
   }
 }

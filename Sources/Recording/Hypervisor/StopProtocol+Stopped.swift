@@ -7,17 +7,23 @@ extension StopProtocol {
       takeResume(vcpu, activity: activity, host: &host)
       return .moved
     }
-    guard members[vcpu].latched != nil, phase == .open else { return .wait }
-    enter(vcpu, by: .next, host: &host)
-    return .moved
+    if phase == .open, members[vcpu].latched != nil || (faults.contains(.uninvited) && !members[vcpu].hasBeenInside) {
+      if faults.contains(.doubleFirst) {
+        recordClaim(vcpu, host: &host)
+        enter(vcpu, by: .first, host: &host)
+      } else {
+        enter(vcpu, by: .next, host: &host)
+      }
+      return .moved
+    }
+    return faults.contains(.runStopped) && !members[vcpu].hasBeenInside ? .outside : .wait
   }
 
   mutating func acknowledge(_ vcpu: Int, activity: Activity, host: inout some HypervisorHost) {
-    guard let stop = members[vcpu].stop else { return }
     let registers = host.registers(of: vcpu)
     let seq = host.record(
       Event(
-        .stopAck, vcpu: UInt16(vcpu), rip: registers.rip, cause: stop, a: activity.rawValue, b: number, c: registers.digest))
+        .stopAck, vcpu: UInt16(vcpu), rip: registers.rip, cause: members[vcpu].stop ?? 0, a: activity.rawValue, b: number, c: registers.digest))
     members[vcpu].place = .stopped
     members[vcpu].stop = nil
     members[vcpu].interrupted = Interrupted(activity: activity, registers: registers)
@@ -39,6 +45,7 @@ extension StopProtocol {
     members[vcpu].resume = nil
     members[vcpu].interrupted = nil
     members[vcpu].rendezvous = 0
+    members[vcpu].hasBeenInside = false
     pokeOwner()
   }
 }

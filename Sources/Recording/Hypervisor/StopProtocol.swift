@@ -65,6 +65,8 @@ struct StopProtocol: Hashable, Sendable {
     var interrupted: Interrupted?
     /// The rendezvous that stopped it, 0 for none.
     var rendezvous: UInt64 = 0
+    /// Faults only: it has been in the mode since it was stopped or interrupted.
+    var hasBeenInside = false
   }
 
   /// What became of a vCPU's `advance`.
@@ -101,6 +103,13 @@ struct StopProtocol: Hashable, Sendable {
     members = Array(repeating: Member(), count: vcpuCount)
   }
 
+  var isRegionMapped: Bool {
+    switch phase {
+    case .mapped, .open, .closing: true
+    case .free, .stopping, .resuming: false
+    }
+  }
+
   func isInside(_ vcpu: Int) -> Bool { members[vcpu].place == .inside }
 
   /// The next transition of this vCPU. `activity` is what it is doing outside the mode.
@@ -121,6 +130,10 @@ struct StopProtocol: Hashable, Sendable {
       return .moved
     }
     guard members[vcpu].latched != nil else { return .outside }
+    if faults.contains(.unaskedAck), case .stopping = phase {
+      acknowledge(vcpu, activity: activity, host: &host)
+      return .moved
+    }
     // Whoever is not first waits here for the stop signal, or for the mode to be free.
     guard phase == .free, queue.first == vcpu else { return .wait }
     claim(vcpu, activity: activity, host: &host)

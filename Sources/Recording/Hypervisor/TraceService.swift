@@ -8,14 +8,22 @@ struct TraceService: Hashable, Sendable {
   private var traced: Set<UInt64> = []
   /// Faults only: pages that the guest was told are traced.
   private var pretended: Set<UInt64> = []
+  /// Faults only: traced pages that the guest was told are not.
+  private var kept: Set<UInt64> = []
 
   /// Whether the guest was told that this page is traced.
-  func isTraced(_ gfn: UInt64) -> Bool { traced.contains(gfn) || pretended.contains(gfn) }
+  func isTraced(_ gfn: UInt64) -> Bool { (traced.contains(gfn) && !kept.contains(gfn)) || pretended.contains(gfn) }
   func areAllTraced(_ pages: Range<UInt64>) -> Bool { pages.allSatisfy { isTraced($0) } }
   func isAnyTraced(_ pages: Range<UInt64>) -> Bool { pages.contains { isTraced($0) } }
 
   /// Installs traces, then records what is in the pages: from here on every change of them is in the trace, byte by byte.
   mutating func install(_ pages: Range<UInt64>, vcpu: UInt16, cause: UInt64, host: inout some HypervisorHost) {
+    if pages.allSatisfy(kept.contains) {
+      kept.subtract(pages)
+      return
+    }
+    kept.subtract(pages)
+    pretended.subtract(pages)
     host.setTraced(true, firstGFN: pages.lowerBound, pageCount: UInt64(pages.count))
     traced.formUnion(pages)
     _ = host.record(
@@ -29,6 +37,9 @@ struct TraceService: Hashable, Sendable {
 
   /// Faults only: says that these pages are traced.
   mutating func pretend(_ pages: Range<UInt64>) { pretended.formUnion(pages) }
+
+  /// Faults only: says that these pages are traced no longer.
+  mutating func keep(_ pages: Range<UInt64>) { kept.formUnion(pages) }
 
   mutating func remove(_ pages: Range<UInt64>, vcpu: UInt16, cause: UInt64, host: inout some HypervisorHost) {
     var first = pages.lowerBound

@@ -23,6 +23,10 @@ struct VCPU: Hashable, Sendable {
   var owed: Hypercall.Request?
   /// Faults only: an alert that is raised too late.
   var lateAlert: Event?
+  /// Faults only: the `integrityLeave` that is yet to take effect.
+  var lateLeave: Event?
+  /// Faults only: requests for traces that are yet to be put on.
+  var lateTraces: [Hypercall.Request] = []
 
   var activity: Activity {
     (isHalted ? Activity.halted : owed == nil ? .running : .inHypercall).inIntegrityMode(hasIntegrity)

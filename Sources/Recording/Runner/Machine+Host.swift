@@ -72,7 +72,7 @@ extension Machine {
   }
 
   func write(gpa: UInt64, _ bytes: [UInt8]) {
-    ram.write(gpa: gpa, bytes)
+    if !ram.write(gpa: gpa, bytes) { region.write(gpa: gpa, bytes) }
     if let writingVCPU { applied.note(gpa: gpa, length: bytes.count, vcpu: writingVCPU) }
   }
 

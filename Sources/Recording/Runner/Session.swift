@@ -127,7 +127,9 @@ package protocol VCPUDecider: SendableMetatype {
     switch exit.decision(registers: unit.vcpu.registers, privilege: unit.vcpu.privilegeLevel, isRAM: machine.isRAM) {
     // The decider hears of every return from the guest.
     case .proceed: give(.kicked, unit)
-    case .end(let reason, let detail): machine.finish(reason, detail)
+    case .end(let reason, let detail):
+      let rip = unit.vcpu.registers.rip
+      give(.failed(reason, detail: detail, gpa: try? unit.vcpu.translate(rip), rip: rip), unit)
     case .input(.trappedWrite(let gpa, let bytes, let rip, let flags)):
       let write = machine.freshWrite(unit, gpa: gpa, bytes: bytes, flags: flags)
       machine.writingVCPU = unit.number

@@ -88,7 +88,7 @@
   @inlinable public static var integrityEnter: EventKind { EventKind(rawValue: 54) }
   /// The vCPU left integrity mode. `rip`, `cause` the hypercall.
   @inlinable public static var integrityLeave: EventKind { EventKind(rawValue: 55) }
-  /// A request or an entry was refused; an alert follows. `rip`, `a` `RefusalReason`, `cause` the hypercall.
+  /// A request or an entry was refused; an alert follows. `rip`, `a` `RefusalReason`, `cause` the hypercall (0: a halt).
   @inlinable public static var refusal: EventKind { EventKind(rawValue: 56) }
 
   // MARK: Alerts

@@ -63,6 +63,12 @@ public enum AlertOrigin: UInt64, Sendable, CaseIterable {
 /// Why a request was refused.
 public enum RefusalReason: UInt64, Sendable, CaseIterable {
   case wrongEntryPoint = 0, outsideIntegrityMode, registrationLocked, notRegistered, stillProtected, alreadyInMode, interruptsEnabled, notInMode
+  /// The vCPU halted in integrity mode.
+  case haltInMode
+  /// The base pointer was to lead to pages that are no tree.
+  case malformedTree
+  /// Before the lock: there is one already, and it is set once.
+  case alreadyRegistered
 }
 
 /// What a vCPU was doing when it was stopped or interrupted for the privileged mode, and must go on doing.
