@@ -55,6 +55,9 @@
 #define DRIVER_MOVE_BRANCH 4 /* goes on with a copy of the branch, an interior node and its leaf */
 #define DRIVER_PRIVILEGED 5 /* requests the privileged mode for its own vCPU, from inside integrity mode */
 #define DRIVER_UNPROTECT_LINKED 6 /* asks to unprotect a page that the tree names: refused */
+#define DRIVER_NUDGE 7      /* sends its own vCPU an interrupt */
+#define DRIVER_NEST 8       /* enters once more from within: refused */
+#define DRIVER_HALT 9       /* halts in the mode: the vCPU loses it */
 
 #define PATTERN 0x500000       /* 16 pages a vCPU (writer.S) */
 #define PATTERN_PAGES 16
@@ -117,9 +120,21 @@ pt_\name\()_end:
 	orq %rax, %r15
 .endm
 
+/* Notes in R15 that the last hypercall should have had this status. */
+.macro EXPECT status
+	xorq $\status, %rax
+	orq %rax, %r15
+.endm
+
 /* Notes in R15 that the last hypercall should have been refused. */
 .macro EXPECT_REFUSED
-	xorq $PT_E_REFUSED, %rax
+	EXPECT PT_E_REFUSED
+.endm
+
+/* Notes in R15 that 8 bytes of memory should be this. Clobbers RAX. */
+.macro EXPECT_MEMORY address, value
+	movabsq $\value, %rax
+	xorq \address, %rax
 	orq %rax, %r15
 .endm
 

@@ -1,6 +1,7 @@
 /* The guest integrity driver: builds the protected-page tree, registers itself, and edits the tree in integrity mode.
  *
- *   driver_boot   vCPU 0, before the others start: builds, protects, registers, locks
+ *   driver_boot   vCPU 0, before the others start: builds, protects, registers, locks. It is these three:
+ *   driver_build, driver_publish, driver_lock
  *   driver        any vCPU: RBX the operation (DRIVER_ below), RBP its operand; enters integrity mode, does it, leaves.
  *                 RAX is the status of the entry. Tree operations are for one vCPU at a time.
  *
@@ -12,6 +13,11 @@
 #include "guest_tree.h"
 
 driver_boot:
+	call driver_build
+	call driver_publish
+	jmp driver_lock
+
+driver_build:
 	NODE NODE_BASE, 2, 2, 0, GFN_LIMIT
 	CHILD NODE_BASE, 0, 0, NODE_FIRST
 	CHILD NODE_BASE, 1, (FAR >> 12), NODE_BRANCH_A
@@ -73,9 +79,15 @@ driver_boot:
 	xorl %r9d, %r9d
 	HYPERCALL PT_HC_PROTECT
 	EXPECT_OK
+	ret
+
+driver_publish:
 	movl $NODE_BASE, %edi
 	HYPERCALL PT_HC_SET_BASE
 	EXPECT_OK
+	ret
+
+driver_lock:
 	HYPERCALL PT_HC_LOCK
 	EXPECT_OK
 	ret
@@ -107,6 +119,9 @@ driver_operations:
 	.long driver_move_branch - driver_operations
 	.long driver_privileged - driver_operations
 	.long driver_unprotect_linked - driver_operations
+	.long driver_nudge - driver_operations
+	.long driver_nest - driver_operations
+	.long driver_halt - driver_operations
 
 /* A 32-byte slot a vCPU, in the first half of the driver's data. */
 driver_note:
@@ -218,5 +233,30 @@ driver_unprotect_linked:
 	xorl %r9d, %r9d
 	HYPERCALL PT_HC_PROTECT
 1:	ret
+
+/* The interrupt is held until the vCPU has left the mode. */
+driver_nudge:
+	movq %r12, %rdi
+	movl $VECTOR_NUDGE, %esi
+	HYPERCALL PT_HC_IPI
+	EXPECT_OK
+	ret
+
+driver_nest:
+	movl $DRIVER_NOTE, %ebx
+	leaq 1f(%rip), %rax
+	pushq %rax
+	pushfq
+	jmp driver_unguarded
+1:	EXPECT_REFUSED
+	ret
+
+/* What wakes it is held as long as it is in the mode. */
+driver_halt:
+	call driver_nudge
+	sti
+	hlt
+	cli
+	ret
 	.balign PAGE
 driver_code_end:

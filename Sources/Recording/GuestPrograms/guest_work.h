@@ -163,8 +163,8 @@ work_refused:
 	movl $STATIC, %edi
 	HYPERCALL PT_HC_UNPROTECT
 	EXPECT_REFUSED
-	/* What "call driver" pushes, but for its turning interrupts off. */
-	movl $DRIVER_NOTE, %ebx
+	/* What "call driver" pushes, but for its turning interrupts off. Whoever lets it in has an interrupt to hold. */
+	movl $DRIVER_NUDGE, %ebx
 	leaq 2f(%rip), %rax
 	pushq %rax
 	pushfq

@@ -8,6 +8,7 @@
 #define GUEST_BASE 0x100000
 
 DECLARE(atomics);
+DECLARE(attacks);
 DECLARE(default_handler);
 DECLARE(handler);
 DECLARE(hello);
@@ -23,6 +24,8 @@ static const struct pt_guest_program programs[] = {
 	 BYTES(stop_storm), BYTES(handler), GUEST_BASE, 0x500000},
 	{"tree-churn", "the driver edits its tree as fast as it can while the others write denied pages",
 	 BYTES(tree_churn), NO_HANDLER, GUEST_BASE, 0x500000},
+	{"attacks", "every vCPU tries to get around the protection: patched pages and nodes, calls from wrong places, a broken tree, garbage",
+	 BYTES(attacks), BYTES(handler), GUEST_BASE, 0x500000},
 	{"atomics", "all vCPUs count with locked instructions on one traced page; exit code 1 if a count is lost",
 	 BYTES(atomics), NO_HANDLER, GUEST_BASE, 0x500000},
 	{"writer", "every vCPU fills pages of its own and hardly exits: what recording costs",

@@ -39,7 +39,7 @@
 #define PT_HC_VERSION 0         /* () -> PT_ABI_VERSION */
 #define PT_HC_REGISTER_ENTRY 1  /* B (call address of the one PT_HC_ENTER) */
 #define PT_HC_REGISTER_PAGES 2  /* B (gpa, pages, 0 code | 1 data): driver pages; traced from here on */
-#define PT_HC_SET_BASE 3        /* B (gpa of the base node), once; the node must be traced and valid */
+#define PT_HC_SET_BASE 3        /* B (gpa of the base node), once; traced, and what it leads to is a tree */
 #define PT_HC_LOCK 4            /* () registration is over; needs an entry point */
 #define PT_HC_ENTER 5           /* () enter integrity mode; from the registered entry point, interrupts off */
 #define PT_HC_LEAVE 6           /* I () leave it */
@@ -54,7 +54,8 @@
 #define PT_HC_FINISH 15         /* (exit code) the guest is done; ends the session */
 #define PT_HC_YIELD 16          /* () does nothing: a VM exit on purpose */
 
-/* Errors, the status in RAX. REFUSED ones also perform an alert action, and so does BUSY of PT_HC_UNPROTECT. */
+/* Errors, the status in RAX. REFUSED ones also perform an alert action, and so do BUSY of PT_HC_UNPROTECT, EXISTS of PT_HC_REGISTER_ENTRY
+ * and PT_HC_SET_BASE, and MALFORMED. */
 #define PT_OK 0
 #define PT_E_UNKNOWN (-1)    /* no such hypercall */
 #define PT_E_INVALID (-2)    /* an argument is out of range, misaligned, or outside guest memory */
@@ -62,6 +63,6 @@
 #define PT_E_EXISTS (-4)     /* already so: traced, online, registered */
 #define PT_E_MISSING (-5)    /* not so: not traced, offline */
 #define PT_E_BUSY (-6)       /* the tree still names it; an interrupt is latched */
-#define PT_E_MALFORMED (-7)  /* the page is not a valid node */
+#define PT_E_MALFORMED (-7)  /* no valid node, or it does not lead to a tree */
 
 #endif
