@@ -9,6 +9,13 @@ struct RecordingTests {
     var description: String
     var rules: [String]
     var may: [String]
+    var guest: String
+    var window: String?
+    var models: String?
+  }
+
+  struct RuleEntry: Decodable {
+    var name: String
   }
 
   static func faults() throws -> [FaultEntry] {
@@ -26,23 +33,56 @@ struct RecordingTests {
     #expect(try VerdictReport(replaying: path).verdict == "clean")
   }
 
-  @Test func everyFaultIsFoundAsItsRulesAndNoOther() throws {
+  @Test func everyRuleHasAFaultAndEveryKnownBugToo() throws {
+    let rules = try JSONDecoder().decode([RuleEntry].self, from: Data(try Tool.run("rules", "--format", "json").output.utf8)).map(\.name)
     let faults = try Self.faults()
-    #expect(faults.count >= 6)
-    for fault in faults {
+    let broken = Set(faults.flatMap(\.rules))
+    for rule in rules where !rule.hasPrefix("trace/") && !rule.hasPrefix("race/") { #expect(broken.contains(rule), "no fault breaks \(rule)") }
+    #expect(broken.isSubset(of: rules))
+    #expect(Set(faults.flatMap(\.may)).isSubset(of: rules))
+    let models = faults.compactMap(\.models)
+    #expect(
+      Set(models) == [
+        "edk2 #6724", "edk2 #11238", "edk2 #8593", "edk2 #6138", "edk2 #10293", "edk2 #11048", "edk2 #7472", "Linux 45178ac0cea8",
+      ])
+  }
+
+  /// A third of them, another one each time: `tools/fault-matrix` has them all, and counts. (`ModelMachineTests` has them all without a guest.)
+  @Test func faultsAreFoundAsTheirRulesAndNoOther() throws {
+    let faults = try Self.faults()
+    let seed = ProcessInfo.processInfo.environment["PAGETAPE_SEED"].flatMap(UInt64.init) ?? .random(in: 0..<1000)
+    print("faults: PAGETAPE_SEED=\(seed)")
+    for fault in faults.indices.filter({ UInt64($0) % 3 == seed % 3 }).map({ faults[$0] }) {
       let folder = try Folder()
       let path = folder.file("x.tape").path
-      let recorded = try Tool.run("record", "--guest", "integrity", "--vcpus", "4", "--fault", fault.name, "-o", path)
-      #expect(recorded.status == 0, "\(fault.name): \(recorded.error)")
-      let report = try VerdictReport(replaying: path)
-      let found = Set(report.findings.map(\.rule))
-      #expect(report.verdict == "violated", "\(fault.name)")
+      var found: Set<String> = []
+      var findings: [VerdictReport.Finding] = []
+      // A race shows in 19 of 20 recordings at least: missed three times running, it is no longer found.
+      for _ in 0..<(fault.window == nil ? 1 : 3) where !Set(fault.rules).isSubset(of: found) {
+        let recorded = try Tool.run("record", "--guest", fault.guest, "--vcpus", "4", "--fault", fault.name, "-o", path, "--force")
+        #expect(recorded.status == 0, "\(fault.name): \(recorded.error)")
+        findings = try VerdictReport(replaying: path).findings
+        found = Set(findings.map(\.rule))
+      }
       #expect(Set(fault.rules).isSubset(of: found), "\(fault.name): \(fault.rules) expected, found \(found.sorted())")
       #expect(found.isSubset(of: fault.rules + fault.may), "\(fault.name): found \(found.sorted()), which its entry does not name")
-      for finding in report.findings where fault.rules.contains(finding.rule) {
+      for finding in findings where fault.rules.contains(finding.rule) {
         #expect(!finding.expected.isEmpty && !finding.observed.isEmpty && !finding.because.isEmpty, "\(fault.name): \(finding.rule) explains nothing")
       }
     }
+  }
+
+  /// No other vCPU can do it for the one that jumps: the session ends there.
+  @Test func aJumpIntoTheRegionEndsInItsAlert() throws {
+    let folder = try Folder()
+    let path = folder.file("x.tape").path
+    // movl $0x70000000, %eax; jmp *%rax
+    try Data([0xb8, 0, 0, 0, 0x70, 0xff, 0xe0]).write(to: folder.file("guest.bin"))
+    let recorded = try Tool.run("record", "--guest", folder.file("guest.bin").path, "-o", path)
+    #expect(recorded.status == 3, "\(recorded.error)")
+    #expect(try VerdictReport(replaying: path).verdict == "clean")
+    let alerts = try Tool.run("dump", path, "--kind", "alert").output
+    #expect(alerts.contains("0x70000000"), "\(alerts)")
   }
 
   @Test func aKilledRecordingReplaysUpToItsLastFrame() throws {
