@@ -21,7 +21,7 @@ import TraceFormat
   }
 
   /// `integrity` takes interrupts in the middle of driver code, `atomics` waits for locks without ever leaving the guest.
-  @Test(.needsKVM, arguments: ["stop-storm", "tree-churn", "integrity", "atomics"]) func oneSeedGivesOneStream(guest: String) throws {
+  @Test(.needsKVM, arguments: ["stop-storm", "tree-churn", "integrity", "atomics", "attacks", "brief"]) func oneSeedGivesOneStream(guest: String) throws {
     let first = try Self.record(guest, 3)
     let second = try Self.record(guest, 3)
     #expect(first.summary.endReason == .guestFinished, "\(first.summary.detail)")

@@ -9,6 +9,7 @@
 
 DECLARE(atomics);
 DECLARE(attacks);
+DECLARE(brief);
 DECLARE(default_handler);
 DECLARE(handler);
 DECLARE(hello);
@@ -22,6 +23,8 @@ static const struct pt_guest_program programs[] = {
 	 BYTES(integrity), BYTES(handler), GUEST_BASE, 0x500000},
 	{"stop-storm", "every vCPU requests the privileged mode for everyone at once, running, halted or in a hypercall",
 	 BYTES(stop_storm), BYTES(handler), GUEST_BASE, 0x500000},
+	{"brief", "one round of requests for the privileged mode, interrupts and halts on each vCPU: what a race needs, and luck or a seed",
+	 BYTES(brief), BYTES(handler), GUEST_BASE, 0x500000},
 	{"tree-churn", "the driver edits its tree as fast as it can while the others write denied pages",
 	 BYTES(tree_churn), NO_HANDLER, GUEST_BASE, 0x500000},
 	{"attacks", "every vCPU tries to get around the protection: patched pages and nodes, calls from wrong places, a broken tree, garbage",
