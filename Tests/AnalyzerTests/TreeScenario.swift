@@ -24,6 +24,7 @@ struct TreeScenario {
   var memory: [UInt64: [UInt8]] = [:]
   var vcpuCount: Int
   var attribution = WriteAttribution.everyWrite
+  var writes = WriteMode.protected
 
   /// Nothing but vCPUs that are online and in the guest.
   init(bare vcpuCount: Int) {
@@ -169,6 +170,15 @@ struct TreeScenario {
     enter(vcpu, rip: rip)
   }
 
+  /// An untraced write, in a recording where every write traps.
+  mutating func exactWrite(_ vcpu: UInt16, _ gpa: UInt64, _ bytes: [UInt8] = [1], rip: UInt64 = userRIP) {
+    exit(vcpu, .trappedWrite, rip: rip)
+    let before = bytesAt(gpa, bytes.count)
+    store(bytes, at: gpa)
+    add(.guestWrite, vcpu, gpa: gpa, rip: rip, data: before + bytes)
+    enter(vcpu, rip: rip)
+  }
+
   func bytesAt(_ gpa: UInt64, _ count: Int) -> [UInt8] {
     guard let page = memory[gpa >> 12] else { return [UInt8](repeating: 0, count: count) }
     return Array(page[Int(gpa & 4095)..<Int(gpa & 4095) + count])
@@ -185,7 +195,8 @@ struct TreeScenario {
   /// Appends the end of the session and judges everything.
   func verdict(complete: Bool = true) -> Verdict {
     var analyzer = Analyzer(
-      Analyzer.Subject(vcpuCount: vcpuCount, memory: [GuestRange(start: 0, length: 1 << 30)], region: Self.region, attribution: attribution))
+      Analyzer.Subject(
+        vcpuCount: vcpuCount, memory: [GuestRange(start: 0, length: 1 << 30)], region: Self.region, attribution: attribution, writes: writes))
     for event in events { analyzer.consume(event) }
     if complete { analyzer.consume(Event(.sessionEnd, vcpu: Event.host, seq: UInt64(events.count + 1))) }
     return analyzer.finish()

@@ -45,12 +45,13 @@ struct Recorded {
   }
 
   /// An image under the real hypervisor core.
-  init(image: GuestImage, vcpus: Int, faults: [String] = [], schedule: Schedule = .parallel) throws {
+  init(image: GuestImage, vcpus: Int, faults: [String] = [], schedule: Schedule = .parallel, writes: WriteMode = .protected) throws {
     let path = temporaryPath()
     defer { _ = unsafe unlink(path) }
     var options = RecordingOptions(image: image, vcpuCount: vcpus, output: path)
     options.faults = faults
     options.schedule = schedule
+    options.writes = writes
     try self.init(try Recording.run(options), path)
   }
 

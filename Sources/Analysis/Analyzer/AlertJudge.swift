@@ -41,6 +41,8 @@ struct AlertJudge {
     switch event.kind {
     case .pageWrite:
       if !denied.isEmpty { denied.forget(from: event.gpa & ~4095, to: (event.gpa & ~4095) &+ 4096) }
+    case .guestWrite:
+      if !denied.isEmpty, event.gpa < 1 << 52 { denied.forget(from: event.gpa, to: event.gpa &+ UInt64(event.dataCount / 2)) }
     case .guestEnter:
       if Int(event.vcpu) < open.count, open[Int(event.vcpu)] != nil { close(event.vcpu, at: event.seq, &findings) }
     case .writeTrap: expectForWrite(event, protection, &findings)

@@ -12,12 +12,16 @@ public struct Analyzer: ~Copyable {
     public var memory: [GuestRange]
     public var region: GuestRange
     public var attribution: WriteAttribution
+    public var writes: WriteMode
 
-    public init(vcpuCount: Int, memory: [GuestRange], region: GuestRange, attribution: WriteAttribution) {
+    public init(
+      vcpuCount: Int, memory: [GuestRange], region: GuestRange, attribution: WriteAttribution, writes: WriteMode = .protected
+    ) {
       self.vcpuCount = vcpuCount
       self.memory = memory
       self.region = region
       self.attribution = attribution
+      self.writes = writes
     }
   }
 
@@ -63,7 +67,8 @@ public struct Analyzer: ~Copyable {
     if judges.contains(.engine) { noteSession(event) }
     if judges.contains(.stop) { stop.judge(event, &findings) }
     // Most writes are to pages that protection never had to do with: nobody below would look at them.
-    if event.kind == .pageWrite, !protection.concerns(event.gpa >> 12) {
+    let kind = event.kind
+    if kind == .pageWrite || kind == .guestWrite, !protection.concerns(event.gpa >> 12) {
       if judges.contains(.facts) { facts.apply(event) }
       if findings.hasPending { findings.settle() }
       return

@@ -16,6 +16,7 @@ struct IntegrityJudge {
     case .vcpuOffline: judgeEnd(event, "goes offline", protection, &findings)
     case .interruptDeliver: judgeInterrupt(event, protection, &findings)
     case .writeResult: judgeWrite(event, protection, &findings)
+    case .guestWrite: judgeGuestWrite(event, protection, &findings)
     case .hypercallResult: judgeResult(event, protection, &findings)
     case .integrityEnter: judgeEntry(event, protection, &findings)
     case .integrityLeave:
@@ -153,6 +154,14 @@ extension IntegrityJudge {
     guard kind == .code || state == .outside else { return }
     let trap = protection.trap(event.vcpu, seq: event.cause)
     reportWrite(event, kind, rip: trap?.rip, trap.map { [Finding.Reason(seq: $0.seq, what: "the write trapped")] } ?? [], protection, &findings)
+  }
+
+  /// A driver page that is not traced, seen because every write is.
+  private func judgeGuestWrite(_ event: borrowing EventView, _ protection: borrowing Protection, _ findings: inout FindingCollector) {
+    guard protection.registration.lockedAt != nil, let kind = protection.registration.driverPageKind(of: event.gpa >> 12) else { return }
+    let state = protection.modes.state(of: event.vcpu)
+    guard kind == .code || state == .outside else { return }
+    reportWrite(event, kind, rip: event.rip, [], protection, &findings)
   }
 
   /// As for the tree: only what was so all the time since the vCPU entered the guest is told.

@@ -83,6 +83,8 @@ extension Protection {
     case .writeTrap:
       if Int(event.vcpu) < traps.count { traps[Int(event.vcpu)] = Trap(seq: event.seq, rip: event.rip, gpa: event.gpa) }
     case .writeResult: applyWriteResult(event)
+    case .guestWrite:
+      if filter.isMarked(event.gpa >> 12) { applyWriteResult(event) }
     case .pageContents: applyContents(event)
     case .traceInstall, .traceRemove: applyTrace(event)
     case .hypercall: applyCall(event)

@@ -138,7 +138,7 @@ extension StopJudge {
   mutating func judgeTrappedWrite(_ event: borrowing EventView, _ findings: inout FindingCollector) {
     let index = Int(event.vcpu)
     let state = vcpus[index]
-    let isTrap = event.kind == .writeTrap
+    let isTrap = event.kind != .writeResult
     if region.contains(event.gpa), isTrap, state.place != .inMode, state.place != .unknown {
       let (vcpu, gpa) = (event.vcpu, event.gpa)
       findings.report(

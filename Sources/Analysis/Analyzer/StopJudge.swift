@@ -32,7 +32,7 @@ struct StopJudge: ~Copyable {
       guard index < vcpus.count else { return }
       if region.contains(event.rip), vcpus[index].enteredFrom != .inMode { judgeRegionExecution(event, &findings) }
       noteExit(index, at: event.seq, time: event.time)
-    case .writeTrap, .writeResult:
+    case .writeTrap, .writeResult, .guestWrite:
       let isInRegion = region.contains(event.gpa)
       guard index < vcpus.count, vcpus[index].isHeld || isInRegion else { return }
       judgeTrappedWrite(event, &findings)

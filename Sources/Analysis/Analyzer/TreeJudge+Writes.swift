@@ -19,7 +19,7 @@ extension TreeJudge {
       Finding.Reason(seq: target.since.seq, what: "vCPU \(target.since.vcpu) \(target.how)"),
       Finding.Reason(seq: entered, what: "vCPU \(vcpu) entered the guest: it wrote after that"),
     ]
-    if protection.traced.isUntraced(frame, since: entered) {
+    if hasTraces, protection.traced.isUntraced(frame, since: entered) {
       var chain = because
       if let removed = protection.traced.removedAt(frame) {
         chain.append(Finding.Reason(seq: removed, what: "the write trace of the page was removed"))
@@ -95,18 +95,44 @@ extension TreeJudge {
   /// A trapped write that took effect.
   func judgeWriteResult(_ event: borrowing EventView, _ protection: borrowing Protection, _ findings: inout FindingCollector) {
     guard event.a == WriteOutcome.applied.rawValue, protection.modes.state(of: event.vcpu) == .outside else { return }
+    let trap = protection.trap(event.vcpu, seq: event.cause)
+    judgeEffect(event, rip: trap?.rip, because: trap.map { Finding.Reason(seq: $0.seq, what: "the write trapped") }, protection, &findings)
+  }
+
+  /// A write to a page without a trace, seen because every write is: here nothing is uncertain.
+  func judgeGuestWrite(_ event: borrowing EventView, _ protection: borrowing Protection, _ findings: inout FindingCollector) {
+    guard protection.modes.state(of: event.vcpu) == .outside else { return }
+    let (frame, rip) = (event.gpa >> 12, event.rip)
+    let cover = protection.tree.cover(gpa: event.gpa, length: UInt64(event.dataCount / 2))
+    let named = protection.tree.reached[frame]?.linked ?? (cover.mapping == nil ? nil : cover.since)
+    if let named, protection.traced.isUntraced(frame) {
+      let (seq, vcpu) = (event.seq, event.vcpu)
+      var chain = [Finding.Reason(seq: named.seq, what: "vCPU \(named.vcpu) made the tree name it")]
+      if let removed = protection.traced.removedAt(frame) {
+        chain.append(Finding.Reason(seq: removed, what: "the write trace of the page was removed"))
+        chain.sort { $0.seq < $1.seq }
+      }
+      findings.report(
+        .treeGapWrite, at: event, expected: "no write reaches the page \(gpaText(frame << 12)) while the tree names it and no trace is on it",
+        observed: "vCPU \(vcpu), outside integrity mode, wrote it at \(seq)", because: chain)
+    }
+    judgeEffect(event, rip: rip, because: nil, protection, &findings)
+  }
+
+  private func judgeEffect(
+    _ event: borrowing EventView, rip: UInt64?, because trap: Finding.Reason?, _ protection: borrowing Protection,
+    _ findings: inout FindingCollector
+  ) {
     let count = UInt64(event.dataCount / 2)
     let frame = event.gpa >> 12
     guard count >= 1, event.gpa & 4095 + count <= 4096 else { return }
-    let trap = protection.trap(event.vcpu, seq: event.cause)
-    let rip = trap?.rip
     let node = protection.tree.reached[frame]
     let cover = protection.tree.cover(gpa: event.gpa, length: count)
     guard node != nil || cover.mapping != nil else { return }
     let observed = "vCPU \(event.vcpu), outside integrity mode, wrote \(count) bytes at \(gpaText(event.gpa)), and the write took effect"
     func because(_ seq: UInt64, _ what: String) -> [Finding.Reason] {
       var chain = [Finding.Reason(seq: seq, what: what)]
-      if let trap { chain.append(Finding.Reason(seq: trap.seq, what: "the write trapped")) }
+      if let trap { chain.append(trap) }
       return chain
     }
     if let node {

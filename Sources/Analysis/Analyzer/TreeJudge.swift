@@ -37,8 +37,13 @@ struct TreeJudge {
   /// Pages whose trace or naming changed since the last settled moment: only they can have become traced for nothing.
   var suspects = RangeSet()
   let attribution: WriteAttribution
+  /// Whether a trace makes writes trap in this recording. Where not, none is owed.
+  let hasTraces: Bool
 
-  init(_ subject: Analyzer.Subject) { attribution = subject.vcpuCount == 1 ? .everyWrite : subject.attribution }
+  init(_ subject: Analyzer.Subject) {
+    attribution = subject.vcpuCount == 1 ? .everyWrite : subject.attribution
+    hasTraces = subject.writes != .pages
+  }
 
   /// Looks at the next event, and moves `protection` on: no other judge of it may come after.
   mutating func judge(
@@ -50,6 +55,7 @@ struct TreeJudge {
     case .guestEnter, .hypercall, .writeTrap:
       if !obligations.isEmpty { settleObligations(event, protection, &findings) }
     case .writeResult: judgeWriteResult(event, protection, &findings)
+    case .guestWrite: judgeGuestWrite(event, protection, &findings)
     case .traceInstall:
       let pages = FrameRange(gpa: event.gpa, count: event.a)
       suspects.insert(pages.low, pages.end)
@@ -78,7 +84,7 @@ struct TreeJudge {
   }
 
   mutating func owe(_ obligation: Obligation) {
-    if obligations.count < Self.obligationLimit { obligations.append(obligation) }
+    if hasTraces, obligations.count < Self.obligationLimit { obligations.append(obligation) }
   }
 
   /// A PROTECT that succeeded must have traced its pages; that it did not is worth telling when the tree comes to name them.

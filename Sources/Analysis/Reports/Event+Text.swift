@@ -34,6 +34,9 @@ extension Event {
     case .writeResult:
       "\(Hex.text(gpa)) \(WriteOutcome(rawValue: a).map { "\($0)" } ?? "outcome \(a)"): "
         + "\(Hex.text(data.prefix(data.count / 2))) -> \(Hex.text(data.suffix(data.count / 2)))" + because
+    case .guestWrite:
+      "\(Hex.text(gpa)): \(Hex.text(data.prefix(data.count / 2))) -> \(Hex.text(data.suffix(data.count / 2))) from rip \(Hex.text(rip))"
+        + (a & WriteFlags.recomputed.rawValue != 0 ? ", recomputed" : "") + (a & WriteFlags.atomicityUnknown.rawValue != 0 ? ", atomicity unknown" : "")
     case .pageWrite: "\(Hex.text(gpa)), \(Count.text(a, "write")), \(diffStory)"
     case .pageContents: Hex.text(gpa)
     case .regionAccess, .unmappedAccess:

@@ -26,6 +26,11 @@ struct RecordCommand: ParsableCommand {
       "parallel: all vCPUs at once. serial: one at a time, switching where the seed says; one seed gives one stream of events.",
       valueName: "parallel|serial"))
   var schedule: ScheduleName = .parallel
+  @Option(
+    help: ArgumentHelp(
+      "exact: every write traps, and its bytes are recorded. pages: none does, and only the pages written are known. protected: exact on traced "
+        + "pages, pages elsewhere.", valueName: "exact|pages|protected"))
+  var writes: WriteModeName = .protected
   @Option(help: ArgumentHelp("The seed of a serial schedule; 1 if not given.", valueName: "n")) var seed: UInt64?
   @Flag(help: "Overwrite the output.") var force = false
   @Flag(help: "Run the guest with the same traps and record nothing: what recording's cost is measured against.") var discard = false
@@ -53,6 +58,7 @@ struct RecordCommand: ParsableCommand {
     options.force = force
     options.maximumSize = maxSize?.bytes
     options.schedule = schedule == .serial ? .serial(seed: seed ?? 1) : .parallel
+    options.writes = writes.mode
     options.commandLine = CommandLine.arguments
     options.recorderVersion = "pagetape \(Version.text)"
     options.stopsOnInterrupt = true
@@ -91,6 +97,19 @@ struct RecordCommand: ParsableCommand {
     case .file(let file) where file.code == .exists: Failure("\(error); --force overwrites it")
     case .file(let file) where file.code == .sizeCap: Failure("--max-size: \(file.detail)")
     default: Failure("\(error)")
+    }
+  }
+}
+
+/// What `--writes` takes.
+enum WriteModeName: String, ExpressibleByArgument, CaseIterable {
+  case exact, pages, protected
+
+  var mode: WriteMode {
+    switch self {
+    case .exact: .exact
+    case .pages: .pages
+    case .protected: .protected
     }
   }
 }

@@ -8,7 +8,8 @@ enum Replay {
   static func verdict(of reader: TraceReader) -> Verdict {
     let header = reader.header
     var analyzer = Analyzer(
-      Analyzer.Subject(vcpuCount: header.vcpuCount, memory: header.memory, region: header.region, attribution: header.attribution))
+      Analyzer.Subject(
+        vcpuCount: header.vcpuCount, memory: header.memory, region: header.region, attribution: header.attribution, writes: header.writes))
     let batch = EventBatch()
     /// Offsets of the damaged places that the analyzer was told of.
     var told: Set<UInt64> = []

@@ -13,9 +13,11 @@ public struct HypervisorConfiguration: Hashable, Sendable {
   /// End the session (`EndReason.allVCPUsHalted`) once every online vCPU is halted and nothing can wake one. False where the host itself
   /// raises interrupts.
   public var endsWhenIdle: Bool
+  /// Whether the host can make writes trap. Where not, a request for a trace succeeds, and there is none.
+  public var canTrace: Bool
 
   public init(
-    vcpuCount: Int, memory: [GuestRange], region: GuestRange, faults: FaultSet = [], endsWhenIdle: Bool = true
+    vcpuCount: Int, memory: [GuestRange], region: GuestRange, faults: FaultSet = [], endsWhenIdle: Bool = true, canTrace: Bool = true
   ) {
     precondition((1...64).contains(vcpuCount), "1 to 64 vCPUs")
     self.vcpuCount = vcpuCount
@@ -23,6 +25,7 @@ public struct HypervisorConfiguration: Hashable, Sendable {
     self.region = region
     self.faults = faults
     self.endsWhenIdle = endsWhenIdle
+    self.canTrace = canTrace
   }
 
   /// Whether `gpa ..< gpa + length` lies in one range of guest RAM and clear of the special region. Any numbers may be asked about.

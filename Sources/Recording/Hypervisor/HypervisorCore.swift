@@ -25,7 +25,7 @@ public struct HypervisorCore: Sendable {
   var vcpus: [VCPU]
   var stops: StopProtocol
   var interrupts: InterruptController
-  var traces = TraceService()
+  var traces: TraceService
   var registration = Registration()
 
   var faults: FaultSet { configuration.faults }
@@ -35,6 +35,7 @@ public struct HypervisorCore: Sendable {
     vcpus = Array(repeating: VCPU(), count: configuration.vcpuCount)
     stops = StopProtocol(vcpuCount: configuration.vcpuCount, region: configuration.region, faults: configuration.faults)
     interrupts = InterruptController(vcpuCount: configuration.vcpuCount)
+    traces = TraceService(isActive: configuration.canTrace)
   }
 
   /// Starts vCPU 0, on the host's behalf, at `rip` with `argument` (`HypervisorHost.prepareStart`). It comes online in its first `step`, as

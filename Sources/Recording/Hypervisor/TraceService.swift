@@ -5,11 +5,15 @@ import TraceEvents
 /// A trace is recorded as installed after the host has put it on, and as removed before the host takes it off. The recorded interval thus
 /// lies within the true one: inside it every write traps, and no `pageWrite` names the page.
 struct TraceService: Hashable, Sendable {
+  /// Whether writes can be made to trap. Where not, the guest is told what it would be told, and nothing is done or recorded.
+  let isActive: Bool
   private var traced: Set<UInt64> = []
   /// Faults only: pages that the guest was told are traced.
   private var pretended: Set<UInt64> = []
   /// Faults only: traced pages that the guest was told are not.
   private var kept: Set<UInt64> = []
+
+  init(isActive: Bool) { self.isActive = isActive }
 
   /// Whether the guest was told that this page is traced.
   func isTraced(_ gfn: UInt64) -> Bool { (traced.contains(gfn) && !kept.contains(gfn)) || pretended.contains(gfn) }
@@ -18,6 +22,7 @@ struct TraceService: Hashable, Sendable {
 
   /// Installs traces, then records what is in the pages: from here on every change of them is in the trace, byte by byte.
   mutating func install(_ pages: Range<UInt64>, vcpu: UInt16, cause: UInt64, host: inout some HypervisorHost) {
+    guard isActive else { return pretend(pages) }
     if pages.allSatisfy(kept.contains) {
       kept.subtract(pages)
       return

@@ -14,7 +14,8 @@ struct CoreDecider: VCPUDecider {
     core = HypervisorCore(
       configuration: HypervisorConfiguration(
         vcpuCount: options.vcpuCount, memory: [GuestRange(start: 0, length: options.memorySize)],
-        region: GuestRange(start: GuestInterface.regionBase, length: GuestInterface.regionSize), faults: faults))
+        region: GuestRange(start: GuestInterface.regionBase, length: GuestInterface.regionSize), faults: faults,
+        canTrace: options.writes != .pages))
   }
 
   mutating func start(rip: UInt64, argument: UInt64, host: inout some HypervisorHost) {

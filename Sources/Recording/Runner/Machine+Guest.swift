@@ -12,10 +12,23 @@ extension Machine {
     unit.attention = false
     unit.mayHaveFurtherParts = false
     unit.lastKick = nil
-    unit.entryMark = applied.count
     gate.enter(unit.number)
     // SAFETY: no data goes with it (here and below).
     _ = unsafe writer?.append(.guestEnter, vcpu: UInt16(unit.number), rip: unit.vcpu.instructionPointer)
+  }
+
+  /// The last thing before guest code is executed: from here on what others write may come between an instruction's read and its write. Under
+  /// `lock`, with the turn.
+  func prepareEntry(_ unit: VCPUUnit) {
+    unit.entryMark = applied.count
+    // Whoever is to come out at once has not taken the interrupt yet.
+    guard let vector = unit.pendingVector, !unit.attention else { return }
+    unit.pendingVector = nil
+    do throws(KVMError) {
+      if try !deliverInterrupt(vector, unit) { try unit.vcpu.inject(vector: vector) }
+    } catch {
+      finish(error)
+    }
   }
 
   /// Executes guest code up to the next exit, tells of the writes made meanwhile, and leaves. Without `lock`.
@@ -27,7 +40,7 @@ extension Machine {
       let exits = try run(unit)
       guard let writer else { return .success(exits) }
       try recordWrites(unit, full: exits[0] == .dirtyRingFull, writer)
-      let reason = exits[0].traceReason(isRAM: isRAM)
+      let reason = exits[0].traceReason(isRAM: isWatched)
       let seq = unsafe writer.append(.guestExit, vcpu: UInt16(unit.number), rip: unit.vcpu.instructionPointer, a: reason.rawValue)
       lastSeq.store(seq, ordering: .relaxed)
       return .success(exits)
@@ -119,7 +132,7 @@ extension Machine {
   /// A trapped write as it must be done now: a locked instruction whose read has gone stale is computed anew. Under `lock`.
   func freshWrite(_ unit: VCPUUnit, gpa: UInt64, bytes: [UInt8], flags: UInt64) -> (bytes: [UInt8], flags: UInt64) {
     guard applied.conflicts(gpa: gpa, length: bytes.count, vcpu: unit.number, since: unit.entryMark),
-      let current = ram.read(gpa: gpa, count: bytes.count)
+      let current = ram.read(gpa: gpa, count: bytes.count) ?? region.read(gpa: gpa, count: bytes.count)
     else { return (bytes, flags) }
     let registers = unit.vcpu.registers
     let system = unit.vcpu.systemRegisters

@@ -63,6 +63,8 @@ extension Machine {
     let plan = slots.planned(traced, Int(firstGFN)..<Int(firstGFN + pageCount))
     guard !plan.isEmpty, end == nil, emptyGuest() else { return }
     slots.apply(plan)
+    // Every write traps already.
+    if writes == .exact { return }
     do throws(KVMError) {
       for run in plan.remove { try virtualMachine.remove(slot(run)) }
       for run in plan.add { try virtualMachine.add(slot(run)) }
@@ -106,6 +108,8 @@ extension Machine {
     let unit = units[vcpu]
     do throws(KVMError) {
       unit.saved = try unit.vcpu.save()
+      unit.savedVector = unit.pendingVector
+      unit.pendingVector = nil
     } catch {
       return finish(error)
     }
@@ -119,6 +123,8 @@ extension Machine {
     let unit = units[vcpu]
     guard let saved = unit.saved else { return finish(.internalError, "vCPU \(vcpu) has nothing to return to") }
     unit.saved = nil
+    unit.pendingVector = unit.savedVector
+    unit.savedVector = nil
     do throws(KVMError) {
       try unit.vcpu.restore(saved)
     } catch {
@@ -129,6 +135,10 @@ extension Machine {
   func injectInterrupt(_ vcpu: Int, vector: UInt8) {
     let unit = units[vcpu]
     do throws(KVMError) {
+      if writes == .exact {
+        unit.pendingVector = vector
+        return
+      }
       try unit.vcpu.inject(vector: vector)
     } catch {
       finish(error)

@@ -22,6 +22,7 @@ import X86
   /// Nil where nothing is recorded. Set before any thread runs.
   var writer: TraceWriter?
   private let recorded: Bool
+  let writes: WriteMode
   /// Raised once the session is over.
   let ended: KVM.Event
   /// The number of the last event that is known of, for progress.
@@ -67,6 +68,7 @@ import X86
     image = options.image
     if let seed = options.schedule.seed { turns = TurnOrder(vcpuCount: options.vcpuCount, seed: seed) }
     self.recorded = recorded
+    writes = options.writes
     gate = GuestGate(vcpuCount: options.vcpuCount)
     slots = SlotMap(pageCount: ram.pageCount)
     try prepare(options)
@@ -90,15 +92,17 @@ import X86
 
   /// How a run of pages is told to KVM.
   func slot(_ run: SlotMap.Run) -> MemorySlot {
+    let traps = run.traced || writes == .exact
     let gpa = UInt64(run.first) * guestPageSize
     return MemorySlot(
-      number: run.slot, gpa: gpa, size: UInt64(run.count) * guestPageSize, address: ram.memory.address + gpa, readOnly: run.traced,
-      logsDirtyPages: recorded && !run.traced)
+      number: run.slot, gpa: gpa, size: UInt64(run.count) * guestPageSize, address: ram.memory.address + gpa, readOnly: traps,
+      logsDirtyPages: recorded && !traps)
   }
 
   var regionSlot: MemorySlot {
     MemorySlot(
-      number: SlotMap.regionSlot, gpa: region.range.start, size: region.range.length, address: region.memory.address, logsDirtyPages: recorded)
+      number: SlotMap.regionSlot, gpa: region.range.start, size: region.range.length, address: region.memory.address,
+      readOnly: writes == .exact, logsDirtyPages: recorded && writes != .exact)
   }
 
   /// The page that a ring entry names, RAM's first and then the region's; -1 for none.

@@ -20,6 +20,7 @@ extension RecordingOptions {
       TraceHeader.Property("dirty-ring-entries", String(dirtyRingEntries)),
     ]
     if !commandLine.isEmpty { properties.append(TraceHeader.Property(Name.commandLine, commandLine.joined(separator: " "))) }
+    properties.append(TraceHeader.Property(Name.writes, writes.rawValue))
     properties.append(TraceHeader.Property(Name.schedule, schedule.name))
     if let seed = schedule.seed { properties.append(TraceHeader.Property(Name.seed, String(seed))) }
     for fault in faults { properties.append(TraceHeader.Property(Name.fault, fault)) }

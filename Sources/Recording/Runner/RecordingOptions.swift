@@ -1,5 +1,6 @@
 public import GuestImages
 public import KVM
+public import TraceEvents
 
 /// What to record, and how.
 public struct RecordingOptions: Sendable {
@@ -26,6 +27,8 @@ public struct RecordingOptions: Sendable {
   public var mode: Mode
   /// Which vCPUs may act at a time.
   public var schedule: Schedule
+  /// Which writes of the guest trap.
+  public var writes: WriteMode
   /// Overwrites a file that is there.
   public var force: Bool
   /// Bytes that the file may grow to; nil for no limit.
@@ -49,6 +52,7 @@ public struct RecordingOptions: Sendable {
     faults = []
     mode = .record
     schedule = .parallel
+    writes = .protected
     force = false
     maximumSize = nil
     commandLine = []

@@ -56,9 +56,11 @@ package protocol VCPUDecider: SendableMetatype {
     machine.lock.lock()
     defer { machine.lock.unlock() }
     machine.awaitTurn(unit)
-    while prepareToRun(unit) {
+    while goesOn(unit) || prepareToRun(unit) {
       machine.enterGuest(unit)
-      machine.passTurn(unit)
+      if !unit.goesOn { machine.passTurn(unit) }
+      unit.goesOn = false
+      machine.prepareEntry(unit)
       machine.lock.unlock()
       let result = machine.execute(unit)
       machine.lock.lock()
@@ -76,14 +78,21 @@ package protocol VCPUDecider: SendableMetatype {
     machine.giveTurnAway(unit)
   }
 
+  /// Whether the vCPU runs on after a write as if it had not trapped. Under the lock.
+  ///
+  /// A seed decides the same in every write mode: there a trapped write is no point where anything else may happen. At other times that goes for
+  /// the writes that trap for the recording's sake only.
+  private func goesOn(_ unit: VCPUUnit) -> Bool { unit.goesOn && !unit.attention && machine.end == nil }
+
   /// Does what the decider says until it says to run; false once the thread is to end. Under the lock.
   private func prepareToRun(_ unit: VCPUUnit) -> Bool {
     while machine.end == nil {
-      if !unit.mayHaveFurtherParts { machine.passTurn(unit) }
+      if !unit.mayHaveFurtherParts, !unit.goesOn { machine.passTurn(unit) }
+      unit.goesOn = false
       finishStores(unit)
       unit.attention = false
       var host = LiveHost(machine: machine)
-      let readiness = VCPUReadiness(canTakeInterrupt: unit.vcpu.canTakeInterrupt)
+      let readiness = VCPUReadiness(canTakeInterrupt: unit.canTakeInterrupt)
       let directive = decider.step(unit.number, readiness: readiness, host: &host)
       noteEnd()
       switch directive {
@@ -127,6 +136,7 @@ package protocol VCPUDecider: SendableMetatype {
     switch exit.decision(registers: unit.vcpu.registers, privilege: unit.vcpu.privilegeLevel, isRAM: machine.isRAM) {
     // The decider hears of every return from the guest.
     case .proceed: give(.kicked, unit)
+    case .input(let input) where machine.applyExactWrite(input, unit): unit.goesOn = true
     case .end(let reason, let detail):
       let rip = unit.vcpu.registers.rip
       give(.failed(reason, detail: detail, gpa: try? unit.vcpu.translate(rip), rip: rip), unit)
@@ -135,6 +145,7 @@ package protocol VCPUDecider: SendableMetatype {
       machine.writingVCPU = unit.number
       give(.trappedWrite(gpa: gpa, bytes: write.bytes, rip: rip, flags: write.flags), unit)
       machine.writingVCPU = nil
+      unit.goesOn = machine.isSerial
     case .input(let input): give(input, unit)
     }
   }
@@ -147,7 +158,8 @@ package protocol VCPUDecider: SendableMetatype {
 
   /// Finishes a store of several parts where the vCPU may do something else than run on. Under the lock.
   private func finishStores(_ unit: VCPUUnit) {
-    while unit.mayHaveFurtherParts, unit.attention, machine.end == nil {
+    // Where interrupts are delivered by hand, they find no instruction half done.
+    while unit.mayHaveFurtherParts, unit.attention || machine.writes == .exact, machine.end == nil {
       unit.mayHaveFurtherParts = false
       do throws(KVMError) {
         let exit = try unit.vcpu.complete()

@@ -29,10 +29,15 @@ import KVM
   var emptyFullExits = 0
   /// The last exit was a store that may have further parts.
   var mayHaveFurtherParts = false
+  /// Its last exit was a trapped write that nothing but running on need follow.
+  var goesOn = false
   /// How many writes had been done on traced pages when it went into the guest.
   var entryMark = 0
   /// What the privileged mode interrupted.
   var saved: SavedState?
+  /// An interrupt that is delivered by hand when the vCPU goes into the guest, and the one that the privileged mode came before.
+  var pendingVector: UInt8?
+  var savedVector: UInt8?
 
   init(_ vcpu: consuming VCPU, pageCount: Int) {
     number = vcpu.id
@@ -41,5 +46,6 @@ import KVM
     self.vcpu = vcpu
   }
 
-  var readiness: Bool { vcpu.canTakeInterrupt }
+  /// Whether an ordinary interrupt can be injected now.
+  var canTakeInterrupt: Bool { vcpu.canTakeInterrupt && pendingVector == nil }
 }

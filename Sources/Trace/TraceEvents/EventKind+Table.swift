@@ -41,6 +41,7 @@ extension EventKind {
     Row(kind: .pageContents, name: "page-contents", columns: [.gpa, .data]),
     Row(kind: .regionAccess, name: "region-access", columns: [.gpa, .rip, .a, .data]),
     Row(kind: .unmappedAccess, name: "unmapped-access", columns: [.gpa, .rip, .a, .data]),
+    Row(kind: .guestWrite, name: "guest-write", columns: [.gpa, .rip, .a, .data]),
     Row(kind: .traceInstall, name: "trace-install", columns: [.gpa, .cause, .a]),
     Row(kind: .traceRemove, name: "trace-remove", columns: [.gpa, .cause, .a]),
     Row(kind: .hypercall, name: "hypercall", columns: [.rip, .a, .data]),

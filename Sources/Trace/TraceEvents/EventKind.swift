@@ -59,6 +59,9 @@
   @inlinable public static var regionAccess: EventKind { EventKind(rawValue: 24) }
   /// A vCPU touched guest-physical memory that nothing backs. As `regionAccess`.
   @inlinable public static var unmappedAccess: EventKind { EventKind(rawValue: 25) }
+  /// The vCPU wrote to a page without a write trace, in a recording where every write traps (`WriteMode.exact`). `gpa`, `rip` past the instruction,
+  /// `a` `WriteFlags`, `data` the bytes in memory before, then the bytes in memory after: twice the 1 to 8 bytes written.
+  @inlinable public static var guestWrite: EventKind { EventKind(rawValue: 26) }
 
   // MARK: Trace service
 

@@ -15,6 +15,16 @@
 /// Bytes of a guest page.
 public let guestPageSize: UInt64 = 4096
 
+/// Which writes of the guest a recorder made trap, and so knows exactly.
+public enum WriteMode: String, Sendable, CaseIterable {
+  /// Every one, to guest RAM and to the special region: `writeTrap` and `writeResult` on traced pages, `guestWrite` on all others.
+  case exact
+  /// None: page-writes only. A write trace is a promise that nothing keeps.
+  case pages
+  /// Those to traced pages; of all others, page-writes.
+  case protected
+}
+
 /// What a `pageWrite` says about who wrote (see the KVM notes in the format document).
 public enum WriteAttribution: UInt8, Sendable, CaseIterable {
   /// The host logs every write under the vCPU that made it (an emulating host, or one vCPU at a time).

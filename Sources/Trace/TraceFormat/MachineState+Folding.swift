@@ -18,11 +18,11 @@ extension MachineState {
   public mutating func fold(_ batch: EventBatch, through last: UInt64 = .max) {
     batch.withCursor { cursor in
       while cursor.next(), cursor.seq <= last {
-        // The two hot kinds change nothing but the vCPU itself.
+        // The hot kinds change nothing but the vCPU itself.
         let kind = cursor.kind
         if kind == .guestEnter || kind == .guestExit {
           execute(cursor.vcpu, kind == .guestEnter, rip: cursor.rip)
-        } else if kind != .pageWrite {
+        } else if kind != .pageWrite, kind != .guestWrite {
           let step = Step(
             kind: kind, vcpu: cursor.vcpu, seq: cursor.seq, gpa: cursor.gpa, rip: cursor.rip, a: cursor.a, b: cursor.b, c: cursor.c, d: cursor.d)
           apply(step, data: cursor.data)
@@ -40,7 +40,7 @@ extension MachineState {
       let kind = EventKind(rawValue: row.kind)
       if kind == .guestEnter || kind == .guestExit {
         execute(row.vcpu, kind == .guestEnter, rip: row.rip)
-      } else if kind != .pageWrite {
+      } else if kind != .pageWrite, kind != .guestWrite {
         let range = rows.dataRange(index)
         let data = unsafe RawSpan(_unsafeStart: rows.data + range.lowerBound, byteCount: range.count)
         let seq = rows.firstSeq + UInt64(index)

@@ -66,6 +66,12 @@ public struct TraceHeader: Hashable, Sendable {
 
   /// The first property of this name.
   public func property(_ name: String) -> String? { properties.first { $0.name == name }?.value }
+
+  /// Which writes trapped. Of a mode that this version does not know nothing is concluded from writes: it counts as `pages`.
+  public var writes: WriteMode {
+    guard let name = property(Property.Name.writes) else { return .protected }
+    return WriteMode(rawValue: name) ?? .pages
+  }
 }
 
 extension TraceHeader.Property {
@@ -83,5 +89,7 @@ extension TraceHeader.Property {
     public static let fault = "fault"
     public static let seed = "seed"
     public static let schedule = "schedule"
+    /// A `WriteMode`; `protected` where it is not said.
+    public static let writes = "writes"
   }
 }
