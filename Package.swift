@@ -36,13 +36,14 @@ let package = Package(
   targets: [
     // Shims: what Swift's importer cannot see of the kernel's and zstd's headers.
     .target(name: "CKVM", path: "Sources/Shims/CKVM"),
+    .target(name: "CFiles", path: "Sources/Shims/CFiles"),
     .systemLibrary(name: "CZstd", path: "Sources/Shims/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
 
     // Trace: the words (events, tree pages), the format (bytes to events), the file (I/O).
     module("TraceEvents", in: "Trace"),
     module("TreeFormat", in: "Trace"),
     module("TraceFormat", in: "Trace", needs: ["TraceEvents", "CZstd"]),
-    module("TraceFile", in: "Trace", needs: ["TraceEvents", "TraceFormat", "CZstd"]),
+    module("TraceFile", in: "Trace", needs: ["TraceEvents", "TraceFormat", "CZstd", "CFiles"]),
 
     // Recording: KVM below, the hypervisor's decisions with no KVM in them, the runner that joins the two.
     module("KVM", in: "Recording", needs: ["CKVM"]),

@@ -37,11 +37,12 @@ import TraceEvents
     #expect(s.broken() == ["alert/missing"])
   }
 
-  @Test func `a size cap in mid-operation leaves an alert open`() {
+  @Test(arguments: [EndReason.sizeCap, .diskFull])
+  func `a size cap or a full disk in mid-operation leaves an alert open`(reason: EndReason) {
     var s = S()
     s.write(1, S.denied, 7, .dropped)
     #expect(s.events.removeLast().kind == .guestEnter)
-    s.add(.sessionEnd, Event.host, a: EndReason.sizeCap.rawValue)
+    s.add(.sessionEnd, Event.host, a: reason.rawValue)
     let verdict = s.verdict(complete: false)
     #expect(verdict.outcome == .clean && verdict.findings.isEmpty)
     #expect(verdict.undecided.contains { $0.contains("trapped at") })

@@ -132,6 +132,20 @@ struct RecordingTests {
     #expect(info.output.contains("complete, ended: sizeCap") && !info.output.contains("not complete"), "\(info.output)")
   }
 
+  /// The shell's limit on file sizes stands for a full disk: the end is the same.
+  @Test func aFullDiskEndsARecordingCleanly() throws {
+    let folder = try Folder()
+    let path = folder.file("x.tape").path
+    let recorded = try Tool.run(
+      ["-c", "ulimit -f 40; exec \"$0\" \"$@\"", Tool.path, "record", "--guest", "integrity", "--vcpus", "2", "-o", path], path: "/bin/sh")
+    #expect(recorded.status == 2, "\(recorded.error)")
+    #expect(recorded.output.contains("ended: diskFull, the limit of 20480 bytes on the size of files is reached"), "\(recorded.output)")
+    #expect(recorded.output.contains("later events not recorded: "), "\(recorded.output)")
+    #expect(try VerdictReport(replaying: path).verdict == "clean")
+    let info = try Tool.run("info", path)
+    #expect(info.status == 0 && info.output.contains("complete, ended: diskFull"), "\(info.output)")
+  }
+
   @Test func aSizeCapTooSmallIsBadUse() throws {
     let folder = try Folder()
     let file = folder.file("x.tape")

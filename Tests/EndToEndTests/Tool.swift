@@ -13,7 +13,7 @@ struct Tool {
   static let path = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
     .appendingPathComponent("pagetape").path
 
-  static func start(_ arguments: [String], output: URL, error: URL) throws -> Process {
+  static func start(_ arguments: [String], path: String = path, output: URL, error: URL) throws -> Process {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: path)
     process.arguments = arguments
@@ -28,11 +28,12 @@ struct Tool {
 
   static func run(_ arguments: String...) throws -> Result { try run(arguments) }
 
-  static func run(_ arguments: [String]) throws -> Result {
+  /// With another `path`, a program that starts the tool.
+  static func run(_ arguments: [String], path: String = path) throws -> Result {
     let folder = try Folder()
     let output = folder.file("out")
     let error = folder.file("err")
-    let process = try start(arguments, output: output, error: error)
+    let process = try start(arguments, path: path, output: output, error: error)
     process.waitUntilExit()
     return Result(
       status: process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus,

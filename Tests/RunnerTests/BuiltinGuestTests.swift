@@ -59,14 +59,16 @@ import TraceFormat
   }
 
   @Test(.needsKVM) func aFullDiskEndsTheSession() throws {
-    var options = RecordingOptions(image: try GuestImage(nameOrPath: "writer"), vcpuCount: 2, output: "/dev/full")
-    options.force = true
-    do {
-      let summary = try Recording.run(options)
-      #expect(summary.endReason == .diskFull)
-    } catch let RecordingError.file(error) {
-      #expect(error.isDiskFull)
-    }
+    let path = temporaryPath()
+    defer { _ = unsafe unlink(path) }
+    var options = RecordingOptions(image: try GuestImage(nameOrPath: "writer"), vcpuCount: 2, output: path)
+    options.outputSeam.willTake = { offset, count in offset + UInt64(count) > 20_000 ? ENOSPC : 0 }
+    let summary = try Recording.run(options)
+    #expect(summary.endReason == .diskFull)
+    #expect(summary.detail.contains("No space left on device"))
+    let reader = try TraceReader(path: path)
+    #expect(reader.size == summary.bytes && reader.eventCount == summary.events)
+    #expect(reader.isComplete)
   }
 
   @Test(.needsKVM) func aFileThatIsThereIsKept() throws {

@@ -7,7 +7,8 @@ struct Losses {
   /// Something is missing, though perhaps nobody knows how much.
   var isIncomplete = false
   var sessionEnded = false
-  var stoppedAtCap = false
+  /// A size cap or a full disk ended it, between any two events.
+  var stoppedForRoom = false
 
   /// The end of the trace is not the end of the recording.
   func reportCut(after seq: UInt64, _ findings: inout FindingCollector) {
@@ -47,7 +48,8 @@ extension Analyzer {
     switch event.kind {
     case .sessionEnd:
       losses.sessionEnded = true
-      losses.stoppedAtCap = event.a == EndReason.sizeCap.rawValue
+      let reason = EndReason(rawValue: event.a)
+      losses.stoppedForRoom = reason == .sizeCap || reason == .diskFull
     case .eventsLost: noteLoss(event)
     default: break
     }

@@ -85,8 +85,8 @@ public struct Analyzer: ~Copyable {
   public consuming func finish(isComplete: Bool = true) -> Verdict {
     let complete = isComplete && losses.sessionEnded
     if !complete { losses.reportCut(after: lastSeq, &findings) }
-    // At a size cap the recorder stopped between any two events: what should have come next is not owed, but undecided.
-    let ended = complete && !losses.stoppedAtCap
+    // At a size cap or a full disk the recorder stopped between any two events: what should have come next is not owed, but undecided.
+    let ended = complete && !losses.stoppedForRoom
     stop.finish(facts, complete: ended, &findings, &undecided)
     integrity.finish(facts, complete: ended, &findings, &undecided)
     alerts.finish(facts, complete: ended, &findings, &undecided)

@@ -171,7 +171,7 @@ import X86
   func finish(_ error: KVMError) { finish(.internalError, error.description) }
 
   func finish(_ error: TraceFileError) {
-    finish(error.code == .sizeCap ? .sizeCap : error.isDiskFull ? .diskFull : .internalError, error.description)
+    finish(error.endReason ?? .internalError, error.description)
   }
 
   /// Ends the session where every vCPU waits or is offline: nothing is left that could wake one. Under `lock`.

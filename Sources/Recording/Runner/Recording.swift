@@ -106,27 +106,21 @@ public enum Recording {
       return RecordingSummary(endReason: end.reason, detail: end.detail, events: 0, bytes: 0, duration: duration, path: nil)
     }
     let detail = Array(end.detail.utf8)
-    let last = unsafe detail.withUnsafeBytes { bytes in
+    _ = unsafe detail.withUnsafeBytes { bytes in
       unsafe writer.append(.sessionEnd, vcpu: TraceEvents.Event.host, a: end.reason.rawValue, data: bytes)
     }
     do throws(TraceFileError) {
       try writer.finish()
     } catch {
       // A full disk and a size cap are ends that a recording can have; the file holds what came before.
-      guard error.isDiskFull || error.code == .sizeCap else { throw .file(error) }
+      guard let reason = error.endReason else { throw .file(error) }
+      // The writer ended the file with a session-end event of its own; the one appended above is among the dropped.
       let dropped = writer.failure?.dropped ?? 0
-      let kept = last - min(last, dropped)
-      if error.code == .sizeCap {
-        // The writer ended the file with a session-end event of its own; the one appended above is among the dropped.
-        let later = dropped - min(dropped, 1)
-        return RecordingSummary(
-          endReason: .sizeCap, detail: error.detail + (later == 0 ? "" : ", later events not recorded: \(later)"), events: kept + 1,
-          bytes: writer.size, duration: duration, path: options.output)
-      }
       return RecordingSummary(
-        endReason: .diskFull, detail: error.description, events: kept, bytes: writer.size, duration: duration, path: options.output)
+        endReason: reason, detail: error.reason(dropped: dropped - min(dropped, 1)), events: writer.eventCount, bytes: writer.size,
+        duration: duration, path: options.output)
     }
     return RecordingSummary(
-      endReason: end.reason, detail: end.detail, events: last, bytes: writer.size, duration: duration, path: options.output)
+      endReason: end.reason, detail: end.detail, events: writer.eventCount, bytes: writer.size, duration: duration, path: options.output)
   }
 }

@@ -1,6 +1,7 @@
 public import GuestImages
 public import KVM
 public import TraceEvents
+package import TraceFile
 
 /// What to record, and how.
 public struct RecordingOptions: Sendable {
@@ -43,6 +44,8 @@ public struct RecordingOptions: Sendable {
   public var devicePath: String
   /// For tests.
   public var seam: KVMSeam
+  /// Likewise, for the trace file.
+  package var outputSeam = OutputSeam()
 
   public init(image: GuestImage, vcpuCount: Int, output: String) {
     self.image = image

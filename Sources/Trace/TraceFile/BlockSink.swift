@@ -3,7 +3,7 @@ import TraceFormat
 
 /// Encodes, compresses and writes: what the writer's thread does with full buffers.
 final class BlockSink {
-  private let output: TraceOutput
+  let output: TraceOutput
   private let header: [UInt8]
   private let encoder: EventEncoder
   private let compressor: BlockCompressor
@@ -14,15 +14,18 @@ final class BlockSink {
   private var bytesSinceKeyframe = 0
   private var keyframeSize = 0
 
+  private let end: EndRoom
   private let cap: SizeCap?
 
   init(path: String, header: TraceHeader, options: TraceWriter.Options) throws(TraceFileError) {
     self.header = header.encoded
     compressor = BlockCompressor(level: options.level)
-    cap = options.maxSize.map { SizeCap(bytes: $0, headerSize: header.encoded.count) }
+    let end = EndRoom(headerSize: self.header.count)
+    self.end = end
+    cap = options.maxSize.map { SizeCap(bytes: $0, end: end) }
     // Before the file is created, or one that is there is overwritten.
     if let cap { try cap.check(headerBlock: compressor.compress(self.header, Self.headerPrologue).bytes.count, path) }
-    output = try TraceOutput(path: path, force: options.force)
+    output = try TraceOutput(path: path, force: options.force, seam: options.seam)
     encoder = EventEncoder(KindTable(header))
     state = MachineState(vcpuCount: header.vcpuCount)
     keyframeInterval = options.keyframeInterval
@@ -30,16 +33,18 @@ final class BlockSink {
 
   private static let headerPrologue = BlockPrologue(type: BlockType.header.rawValue)
 
-  func writeHeader() throws(TraceFileError) { try write(header, Self.headerPrologue) }
+  func writeHeader() throws(TraceFileError) { try write([compressor.compress(header, Self.headerPrologue)]) }
 
   var size: UInt64 { output.offset }
+  var eventCount: UInt64 { output.eventCount }
 
   /// Number of the next event to be written.
-  var nextSeq: UInt64 { state.seq + 1 }
+  var nextSeq: UInt64 { output.lastEvent.seq + 1 }
 
-  private func write(_ raw: [UInt8], _ prologue: BlockPrologue) throws(TraceFileError) {
-    let block = compressor.compress(raw, prologue)
-    try output.write(block: block.bytes, block.prologue)
+  /// Writes blocks that leave room for the end of the file, or throws: a disk that is full is noticed while there still is some.
+  private func write(_ blocks: [(bytes: [UInt8], prologue: BlockPrologue)]) throws(TraceFileError) {
+    try output.reserve(blocks.reduce(0) { $0 + $1.bytes.count } + end.bytes(blocks: output.blocks.count + blocks.count))
+    for block in blocks { try output.write(block: block.bytes, block.prologue) }
   }
 
   /// Writes an events block, and a keyframe before it where one is due. Under a size cap it writes those first events of it that leave room for an
@@ -51,7 +56,7 @@ final class BlockSink {
       let block = compress(rows)
       let room = roomForBlock
       if block.bytes.count <= room {
-        try output.write(block: block.bytes, block.prologue)
+        try write([block])
         state.fold(rows)
         count(events: rows.count, bytes: block.bytes.count)
         break
@@ -75,23 +80,10 @@ final class BlockSink {
 
   private func room(blocks: Int) -> Int { cap?.room(at: output.offset, blocks: output.blocks.count + blocks) ?? .max }
 
-  /// Ends a file that has reached its cap: a session-end event in the room that was kept for it, numbered after the last event written. The file
-  /// then says truly that nothing is missing before its end; `dropped` is what came after.
-  func writeCapEnd(dropped: UInt64) throws(TraceFileError) {
-    guard let cap else { return }
-    let text = "the cap of \(cap.bytes) bytes is reached" + (dropped == 0 ? "" : ", later events not recorded: \(dropped)")
-    let rows = EventRows(capacity: 1, dataCapacity: TraceLimits.dataPerEvent)
-    rows.firstSeq = nextSeq
-    rows.append(Event(.sessionEnd, vcpu: Event.host, seq: nextSeq, time: state.time, a: EndReason.sizeCap.rawValue, data: Array(text.utf8)))
-    let block = compress(rows)
-    try output.write(block: block.bytes, block.prologue)
-    state.fold(rows)
-  }
-
   /// Writes an events block that is encoded already, and decoded in `batch`.
   func copy(_ block: [UInt8], _ prologue: BlockPrologue, decoded batch: EventBatch) throws(TraceFileError) {
     try writeKeyframeIfDue()
-    try output.write(block: block, prologue)
+    try write([(block, prologue)])
     state.fold(batch)
     count(events: batch.count, bytes: block.count)
   }
@@ -114,7 +106,7 @@ final class BlockSink {
     keyframeSize = blocks.reduce(0) { $0 + $1.bytes.count }
     // It only repeats what the events say: near a cap the room is theirs.
     if keyframeSize <= room(blocks: blocks.count) {
-      for block in blocks { try output.write(block: block.bytes, block.prologue) }
+      try write(blocks)
     }
     (eventsSinceKeyframe, bytesSinceKeyframe) = (0, 0)
   }
@@ -123,9 +115,39 @@ final class BlockSink {
   func finish() throws(TraceFileError) {
     let parts = BlockIndex(header: header, entries: output.blocks).parts
     for (index, part) in parts.enumerated() {
-      try write(part, BlockPrologue(type: BlockType.index.rawValue, count: UInt32(parts.count - 1 - index)))
+      let block = compressor.compress(part, BlockPrologue(type: BlockType.index.rawValue, count: UInt32(parts.count - 1 - index)))
+      try output.write(block: block.bytes, block.prologue)
     }
     try output.write(SeekTable.encoded(output.blocks))
     try output.finish()
+  }
+
+  /// Ends a file that can take no more: with a session-end event in the room that was kept for it, numbered after the last event written, then as
+  /// above. The file then says truly that nothing is missing before its end. Where no room could be kept, the last events make some.
+  ///
+  /// `dropped` events came too late to be written; returns how many more were given up for the end.
+  func finish(endingFor error: TraceFileError, _ reason: EndReason, dropped: UInt64) throws(TraceFileError) -> UInt64 {
+    let written = nextSeq
+    while true {
+      let blocks = output.blocks.count
+      do throws(TraceFileError) {
+        try writeEnd(reason, error.reason(dropped: dropped + written - nextSeq))
+        try finish()
+        return written - min(written, output.lastEvent.seq)
+      } catch {
+        // The header stays.
+        guard error.isDiskFull, blocks > 1 else { throw error }
+        output.keepFirst(blocks - 1)
+      }
+    }
+  }
+
+  private func writeEnd(_ reason: EndReason, _ text: String) throws(TraceFileError) {
+    let last = output.lastEvent
+    let rows = EventRows(capacity: 1, dataCapacity: TraceLimits.dataPerEvent)
+    rows.firstSeq = last.seq + 1
+    rows.append(Event(.sessionEnd, vcpu: Event.host, seq: last.seq + 1, time: last.time, a: reason.rawValue, data: Array(text.utf8)))
+    let block = compress(rows)
+    try output.write(block: block.bytes, block.prologue)
   }
 }

@@ -1,4 +1,5 @@
 import Glibc
+public import TraceEvents
 
 /// Why a trace file could not be written or opened.
 public struct TraceFileError: Error, Hashable, Sendable, CustomStringConvertible {
@@ -34,12 +35,23 @@ public struct TraceFileError: Error, Hashable, Sendable, CustomStringConvertible
     self.detail = detail
   }
 
-  public var isDiskFull: Bool { errno == ENOSPC || errno == EDQUOT }
+  /// There is no room: on the disk, in somebody's quota, or in a file of this file system.
+  public var isDiskFull: Bool { errno == ENOSPC || errno == EDQUOT || errno == EFBIG }
+
+  /// What happened, without where.
+  public var reason: String {
+    // SAFETY: strerror returns a string that lives until the thread's next call of it.
+    detail + (errno == 0 ? "" : unsafe ": " + String(cString: strerror(errno)))
+  }
+
+  /// The same for the end of a recording that it ended.
+  public func reason(dropped: UInt64) -> String { reason + (dropped == 0 ? "" : ", later events not recorded: \(dropped)") }
+
+  /// The end that a recording can have where this happens; nil where it cannot end in order.
+  public var endReason: EndReason? { code == .sizeCap ? .sizeCap : isDiskFull ? .diskFull : nil }
 
   public var description: String {
     let place = offset.map { " at byte \($0)" } ?? ""
-    // SAFETY: strerror returns a string that lives until the thread's next call of it.
-    let reason = errno == 0 ? "" : unsafe ": " + String(cString: strerror(errno))
-    return "\(path)\(place): \(detail)\(reason)"
+    return "\(path)\(place): \(reason)"
   }
 }

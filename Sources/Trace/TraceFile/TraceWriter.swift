@@ -22,6 +22,8 @@ public import TraceFormat
     /// The file never grows past this many bytes. It ends in order before it would: with a session-end event of `EndReason.sizeCap`, index and
     /// seek table. Later events are dropped and counted (`failure`), and `finish` throws `sizeCap`. Must hold a header and that end: else `init` throws.
     public var maxSize: UInt64?
+    /// For tests.
+    package var seam = OutputSeam()
 
     public init() {}
   }
@@ -95,7 +97,13 @@ public import TraceFormat
   /// Bytes written so far.
   public var size: UInt64 { queue.size }
 
+  /// Events in the file, once it is finished.
+  public var eventCount: UInt64 { queue.eventCount }
+
   /// Writes what is left, the index and the seek table, and closes. Throws what went wrong at any time. No thread may append any more.
+  ///
+  /// A file that met a full disk (`TraceFileError.isDiskFull`) or its size cap is complete all the same: it ends with a session-end event of that
+  /// reason (`TraceFileError.endReason`) after the last event that there was room for.
   public func finish() throws(TraceFileError) {
     guard !finished else { return }
     join()

@@ -20,6 +20,7 @@ import TraceFormat
   private var dropped: UInt64 = 0
   private var endAppended = false
   private var written: UInt64 = 0
+  private var kept: UInt64 = 0
 
   private let flushInterval: UInt64
   private let start: UInt64
@@ -113,6 +114,9 @@ import TraceFormat
   /// Bytes in the file so far.
   var size: UInt64 { locked { written } }
 
+  /// Events in the file, once it is finished.
+  var eventCount: UInt64 { locked { kept } }
+
   /// No more events: the thread writes what is left and ends.
   func finish() {
     locked {
@@ -133,19 +137,32 @@ import TraceFormat
       // Of a block that reached the size cap, the first events may be in the file.
       release(rows, dropping: end - max(rows.firstSeq, min(sink.nextSeq, end)), size: sink.size)
     }
+    end(sink)
+    locked { (written, kept) = (sink.size, sink.eventCount) }
+  }
+
+  /// Ends the file, in order if at all possible: a disk that is full only now is an end like another.
+  private func end(_ sink: BlockSink) {
     do throws(TraceFileError) {
-      if let failure, failure.error.code == .sizeCap {
-        // An end that was appended and dropped is replaced, not missing.
-        try sink.writeCapEnd(dropped: failure.dropped - min(failure.dropped, locked { endAppended } ? 1 : 0))
-      }
+      if let failure, let reason = failure.error.endReason { return try end(sink, failure, reason) }
       try sink.finish()
-    } catch { fail(error) }
-    locked { written = sink.size }
+    } catch {
+      fail(error)
+      guard error.isDiskFull, let failure, failure.error == error else { return }
+      do throws(TraceFileError) { try end(sink, failure, .diskFull) } catch {}
+    }
+  }
+
+  private func end(_ sink: BlockSink, _ failure: (error: TraceFileError, dropped: UInt64), _ reason: EndReason) throws(TraceFileError) {
+    // An end that was appended and dropped is replaced, not missing.
+    let dropped = failure.dropped - min(failure.dropped, locked { endAppended } ? 1 : 0)
+    let givenUp = try sink.finish(endingFor: failure.error, reason, dropped: dropped)
+    locked { self.dropped += givenUp }
   }
 
   private func fail(_ error: TraceFileError) {
     locked {
-      // A cap is an orderly end; what goes wrong after it is not.
+      // A cap is an orderly end; what goes wrong after it is not. A disk that is full already stays what it was.
       if self.error == nil || self.error?.code == .sizeCap { self.error = error }
     }
   }

@@ -1,0 +1,16 @@
+#define _GNU_SOURCE
+#include "CFiles.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+
+int cfiles_reserve(int fd, uint64_t offset, uint64_t count) {
+  return fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)count) < 0 ? -errno : 0;
+}
+
+uint64_t cfiles_size_limit(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY) return UINT64_MAX;
+  return limit.rlim_cur;
+}

@@ -1,0 +1,13 @@
+/* What Swift's importer cannot see of Linux's calls on files. Each function returns 0 or -errno. */
+#ifndef CFILES_H
+#define CFILES_H
+
+#include <stdint.h>
+
+/* Sets bytes of the disk aside for a file, without changing its size. */
+int cfiles_reserve(int fd, uint64_t offset, uint64_t count);
+
+/* The most bytes that this process may let a file grow to; UINT64_MAX for no limit. */
+uint64_t cfiles_size_limit(void);
+
+#endif
