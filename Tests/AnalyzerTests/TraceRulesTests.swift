@@ -81,6 +81,32 @@ import TraceFormat
     }
   }
 
+  @Test("a hole that the recorder tells of makes no violation either: what it dropped has no numbers, and causes name the loss")
+  func dropped() {
+    let s = Self.protocolRun()
+    for from in 1..<s.events.count - 1 {
+      for to in from + 1..<s.events.count {
+        let loss = UInt64(from) + 1
+        let count = UInt64(to - from)
+        func renumbered(_ seq: UInt64) -> UInt64 { seq < loss ? seq : seq <= UInt64(to) ? loss : seq - count + 1 }
+        var analyzer = StopScenario.analyzer(3)
+        for event in s.events[..<from] { analyzer.consume(event) }
+        analyzer.consume(Event(.eventsLost, vcpu: Event.host, seq: loss, time: 0, a: count, b: LossCause.recorderOverflow.rawValue))
+        for var event in s.events[to...] {
+          (event.seq, event.cause) = (renumbered(event.seq), renumbered(event.cause))
+          if event.kind == .regionMap {
+            let acks = stride(from: 0, to: event.data.count, by: 8).map { at in (0..<8).reduce(0) { $0 | UInt64(event.data[at + $1]) << UInt64($1 * 8) } }
+            event.data = acks.flatMap { ack in (0..<8).map { UInt8(truncatingIfNeeded: renumbered(ack) >> UInt64($0 * 8)) } }
+          }
+          analyzer.consume(event)
+        }
+        let verdict = analyzer.finish()
+        #expect(rules(verdict) == [.traceLost], "missing \(from + 1)...\(to): \(verdict.findings)")
+        #expect(verdict.outcome == .incomplete && verdict.lost == count)
+      }
+    }
+  }
+
   @Test("violations after a hole are found again once the state is known, and outrank the loss")
   func afterHole() {
     var s = StopScenario(3)

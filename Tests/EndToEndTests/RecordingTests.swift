@@ -146,6 +146,19 @@ struct RecordingTests {
     #expect(info.status == 0 && info.output.contains("complete, ended: diskFull"), "\(info.output)")
   }
 
+  @Test func aSlowDiskIsWaitedForOrNotByChoice() throws {
+    let folder = try Folder()
+    for choice in ["wait", "drop"] {
+      let path = folder.file("\(choice).tape").path
+      let recorded = try Tool.run("record", "--guest", "hello", "--on-slow-disk", choice, "-o", path)
+      #expect(recorded.status == 0 && !recorded.output.contains("lost"), "\(recorded.output)\(recorded.error)")
+      #expect(try VerdictReport(replaying: path).verdict == "clean")
+    }
+    let path = folder.file("x.tape").path
+    let serial = try Tool.run("record", "--guest", "hello", "--on-slow-disk", "drop", "--schedule", "serial", "-o", path)
+    #expect(serial.status == 2 && serial.error.contains("--schedule parallel"), "\(serial.error)")
+  }
+
   @Test func aSizeCapTooSmallIsBadUse() throws {
     let folder = try Folder()
     let file = folder.file("x.tape")

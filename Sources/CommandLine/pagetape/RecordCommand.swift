@@ -12,7 +12,7 @@ struct RecordCommand: ParsableCommand {
     discussion: """
       A guest is a built-in one ('pagetape guests'), a flat binary or a static ELF64. Ctrl-C ends the recording cleanly, and so does \
       --max-size: what the trace holds has no holes, and it ends with its index and an end of 'sizeCap'. Exit status: 0 recorded, also up to the cap, \
-      2 bad use or an I/O error, 3 the recording ended early and holds what came before, 4 this host cannot run guests.
+      2 bad use or an I/O error, 3 the recording ended early and holds what came before, or lost events to a slow disk, 4 this host cannot run guests.
       """)
 
   @Option(help: ArgumentHelp("A built-in guest, or a file.", valueName: "name|file")) var guest: String
@@ -21,6 +21,10 @@ struct RecordCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Break this rule of the hypervisor ('pagetape faults'); may be given several times.", valueName: "name")) var fault: [String] = []
   @Option(name: .shortAndLong, help: ArgumentHelp("Where the trace goes.", valueName: "file.tape")) var output: String?
   @Option(help: ArgumentHelp("End the recording before the file grows past this, as in 64M.", valueName: "size")) var maxSize: ByteSize?
+  @Option(
+    help: ArgumentHelp(
+      "wait: the vCPUs wait for a disk that cannot keep up. drop: events are dropped, counted, and told in the trace.", valueName: "wait|drop"))
+  var onSlowDisk: SlowDiskChoice = .wait
   @Option(
     help: ArgumentHelp(
       "parallel: all vCPUs at once. serial: one at a time, switching where the seed says; one seed gives one stream of events.",
@@ -42,6 +46,9 @@ struct RecordCommand: ParsableCommand {
     guard (output == nil) == discard else { throw ValidationError("give either -o FILE or --discard") }
     guard maxSize == nil || !discard else { throw ValidationError("--max-size is for a file, and --discard writes none") }
     guard seed == nil || schedule == .serial else { throw ValidationError("--seed is for --schedule serial") }
+    guard onSlowDisk == .wait || !discard && schedule == .parallel else {
+      throw ValidationError("--on-slow-disk drop is for a file and for --schedule parallel: what a seed gives must not depend on the disk")
+    }
     for name in fault where Fault(name: name) == nil {
       throw ValidationError(
         "no fault is called '\(name)'\(Suggestion.text(for: name, among: Fault.table.map(\.name))); 'pagetape faults' lists them")
@@ -57,6 +64,7 @@ struct RecordCommand: ParsableCommand {
     options.mode = discard ? .discard : .record
     options.force = force
     options.maximumSize = maxSize?.bytes
+    options.whenSlow = onSlowDisk == .drop ? .drop : .wait
     options.schedule = schedule == .serial ? .serial(seed: seed ?? 1) : .parallel
     options.writes = writes.mode
     options.commandLine = CommandLine.arguments
@@ -83,9 +91,10 @@ struct RecordCommand: ParsableCommand {
     let seconds = Count.decimal(Double(summary.duration) / 1e9)
     let reason = summary.detail.isEmpty ? "\(summary.endReason)" : "\(summary.endReason), \(summary.detail)"
     let what = summary.path.map { "\($0): \(Count.text(summary.events, "event")), \(Count.bytes(summary.bytes)), " } ?? "nothing recorded, "
-    try Terminal.output("\(what)\(seconds) s, ended: \(reason)\n")
+    let lost = summary.lost == 0 ? "" : "; \(Count.text(summary.lost, "event")) lost: the disk was too slow"
+    try Terminal.output("\(what)\(seconds) s, ended: \(reason)\(lost)\n")
     switch summary.endReason {
-    case .guestFinished, .interrupted, .allVCPUsHalted, .suspendedByAlert, .terminatedByAlert, .sizeCap: break
+    case .guestFinished, .interrupted, .allVCPUsHalted, .suspendedByAlert, .terminatedByAlert, .sizeCap: if summary.lost > 0 { try ExitStatus.incomplete.end() }
     case .diskFull: try ExitStatus.badUse.end()
     case .tripleFault, .emulationFailure, .internalError: try ExitStatus.incomplete.end()
     }
@@ -112,6 +121,11 @@ enum WriteModeName: String, ExpressibleByArgument, CaseIterable {
     case .protected: .protected
     }
   }
+}
+
+/// What `--on-slow-disk` takes.
+enum SlowDiskChoice: String, ExpressibleByArgument, CaseIterable {
+  case wait, drop
 }
 
 /// What `--schedule` takes.

@@ -52,6 +52,9 @@ public enum Recording {
     guard (1...RecordingOptions.vcpuLimit).contains(options.vcpuCount) else {
       throw .usage("\(options.vcpuCount) vCPUs; expected 1 to \(RecordingOptions.vcpuLimit)")
     }
+    guard options.whenSlow == .wait || options.schedule.seed == nil else {
+      throw .usage("a serial schedule gives one stream of events: none may depend on the disk, so the vCPUs must wait for it")
+    }
     let entries = options.dirtyRingEntries
     guard entries >= 1024, entries <= 65_536, entries & (entries - 1) == 0 else {
       throw .usage("a dirty ring of \(entries) entries; expected a power of two from 1024 to 65536")
@@ -117,10 +120,11 @@ public enum Recording {
       // The writer ended the file with a session-end event of its own; the one appended above is among the dropped.
       let dropped = writer.failure?.dropped ?? 0
       return RecordingSummary(
-        endReason: reason, detail: error.reason(dropped: dropped - min(dropped, 1)), events: writer.eventCount, bytes: writer.size,
-        duration: duration, path: options.output)
+        endReason: reason, detail: error.reason(dropped: dropped - min(dropped, 1)), events: writer.eventCount, lost: writer.lostEvents,
+        bytes: writer.size, duration: duration, path: options.output)
     }
     return RecordingSummary(
-      endReason: end.reason, detail: end.detail, events: writer.eventCount, bytes: writer.size, duration: duration, path: options.output)
+      endReason: end.reason, detail: end.detail, events: writer.eventCount, lost: writer.lostEvents, bytes: writer.size,
+      duration: duration, path: options.output)
   }
 }

@@ -1,7 +1,7 @@
 public import GuestImages
 public import KVM
 public import TraceEvents
-package import TraceFile
+public import TraceFile
 
 /// What to record, and how.
 public struct RecordingOptions: Sendable {
@@ -34,6 +34,8 @@ public struct RecordingOptions: Sendable {
   public var force: Bool
   /// Bytes that the file may grow to; nil for no limit.
   public var maximumSize: UInt64?
+  /// What becomes of events that come faster than they can be written: the vCPUs wait for them, or they are counted as lost.
+  public var whenSlow: TraceWriter.SlowDisk
   /// For the trace's header.
   public var commandLine: [String]
   public var recorderVersion: String
@@ -58,6 +60,7 @@ public struct RecordingOptions: Sendable {
     writes = .protected
     force = false
     maximumSize = nil
+    whenSlow = .wait
     commandLine = []
     recorderVersion = "0"
     stopsOnInterrupt = false

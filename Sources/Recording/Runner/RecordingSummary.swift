@@ -8,6 +8,8 @@ public struct RecordingSummary: Hashable, Sendable {
   public var detail: String
   /// Events in the trace; 0 where nothing was recorded.
   public var events: UInt64
+  /// Events that were dropped because the disk was too slow.
+  public var lost: UInt64 = 0
   /// Bytes of the file.
   public var bytes: UInt64
   /// Nanoseconds from the first guest instruction to the last.

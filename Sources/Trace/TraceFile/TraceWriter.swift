@@ -5,9 +5,17 @@ public import TraceFormat
 /// Writes a trace file. Any thread may append; a thread of the writer's own encodes, compresses and writes.
 ///
 /// An append copies the event into a buffer under one short lock, which also gives it its number and its time. Full buffers go through a
-/// bounded queue: where the disk is too slow, appending waits rather than losing events. A buffer that is not full is written
+/// bounded queue: where the disk is too slow, appending waits, or loses events and says so (`Options.whenSlow`). A buffer that is not full is written
 /// `Options.flushInterval` after its first event at the latest, so that no more than that is lost with the process.
 @safe public final class TraceWriter: @unchecked Sendable {
+  /// What becomes of events that come faster than they can be written.
+  public enum SlowDisk: String, Sendable, CaseIterable {
+    /// Whoever appends waits.
+    case wait
+    /// They are dropped and counted, and an events-lost event of `LossCause.recorderOverflow` stands where they are missing.
+    case drop
+  }
+
   public struct Options: Sendable {
     /// zstd compression level.
     public var level: Int32 = 3
@@ -22,6 +30,7 @@ public import TraceFormat
     /// The file never grows past this many bytes. It ends in order before it would: with a session-end event of `EndReason.sizeCap`, index and
     /// seek table. Later events are dropped and counted (`failure`), and `finish` throws `sizeCap`. Must hold a header and that end: else `init` throws.
     public var maxSize: UInt64?
+    public var whenSlow = SlowDisk.wait
     /// For tests.
     package var seam = OutputSeam()
 
@@ -57,7 +66,8 @@ public import TraceFormat
 
   /// Records an event that happens now, and returns its sequence number. `data` is copied; it holds at most 65,536 bytes.
   ///
-  /// After a failure (`failure`) events still get numbers, but are dropped and counted.
+  /// After a failure (`failure`) events still get numbers, but are dropped and counted. An event that is dropped because the disk is slow gets the
+  /// number of the events-lost event that stands for it: a `cause` that names it stays meaningful.
   @discardableResult public func append(
     _ kind: EventKind, vcpu: UInt16, gpa: UInt64 = 0, rip: UInt64 = 0, cause: UInt64 = 0, a: UInt64 = 0, b: UInt64 = 0, c: UInt64 = 0, d: UInt64 = 0,
     data: UnsafeRawBufferPointer = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
@@ -93,6 +103,9 @@ public import TraceFormat
 
   /// What stopped the writing, and how many events were dropped since; nil while all is well.
   public var failure: (error: TraceFileError, dropped: UInt64)? { queue.failure }
+
+  /// Events that were dropped because the disk was too slow.
+  public var lostEvents: UInt64 { queue.lostEvents }
 
   /// Bytes written so far.
   public var size: UInt64 { queue.size }

@@ -19,9 +19,13 @@ import TraceFormat
   private var error: TraceFileError?
   private var dropped: UInt64 = 0
   private var endAppended = false
+  /// Events that found every buffer full, since the last one that did not; and all of them.
+  private var overflow: UInt64 = 0
+  private var lost: UInt64 = 0
   private var written: UInt64 = 0
   private var kept: UInt64 = 0
 
+  private let whenSlow: TraceWriter.SlowDisk
   private let flushInterval: UInt64
   private let start: UInt64
   private let listed: [Bool]
@@ -30,6 +34,7 @@ import TraceFormat
     func rows() -> EventRows { EventRows(capacity: options.eventsPerBlock, dataCapacity: 2 << 20) }
     current = rows()
     for _ in 1..<Self.bufferCount { free.append(rows()) }
+    whenSlow = options.whenSlow
     flushInterval = options.flushInterval
     listed = (0..<256).map { table.lists(EventKind(rawValue: UInt8($0))) }
     start = Self.now()
@@ -68,7 +73,8 @@ import TraceFormat
 
   // MARK: Appending threads
 
-  /// Copies one event in and returns its number. `time` nil: now. Waits while every buffer is full.
+  /// Copies one event in and returns its number. `time` nil: now. While every buffer is full it waits, or drops the event: dropped events share the
+  /// number of the events-lost event that will stand for them.
   @inline(__always) func append(
     _ kind: EventKind, vcpu: UInt16, time: UInt64?, gpa: UInt64, rip: UInt64, cause: UInt64, a: UInt64, b: UInt64, c: UInt64, d: UInt64,
     data: UnsafeRawBufferPointer
@@ -76,29 +82,55 @@ import TraceFormat
     precondition(data.count <= TraceLimits.dataPerEvent && listed[Int(kind.rawValue)], "an event that the format can hold")
     unsafe pthread_mutex_lock(lock)
     defer { unsafe pthread_mutex_unlock(lock) }
-    makeRoom(data.count)
-    let stamp = max(time ?? Self.now() &- start, lastTime)
-    lastTime = stamp
-    if current.count == 0 { pendingSince = time == nil ? stamp &+ start : Self.now() }
-    let seq = current.firstSeq &+ UInt64(current.count)
+    let waits = whenSlow == .wait || kind == .sessionEnd
+    guard (overflow == 0 || recordOverflow(waits: waits)) && makeRoom(data.count, waits: waits) else {
+      overflow += 1
+      lost += 1
+      return nextSeq
+    }
+    let stamp = stamp(time)
+    let seq = nextSeq
     endAppended = kind == .sessionEnd
     unsafe current.append(kind, vcpu: vcpu, time: stamp, gpa: gpa, rip: rip, cause: cause, a: a, b: b, c: c, d: d, data: data)
     return seq
   }
 
-  /// Hands the full buffer over and takes an empty one, waiting for one where need be. Called under the lock.
-  private func makeRoom(_ dataCount: Int) {
+  /// Called under the lock, as all that follow up to `rotate`.
+  private var nextSeq: UInt64 { current.firstSeq &+ UInt64(current.count) }
+
+  private func stamp(_ time: UInt64?) -> UInt64 {
+    let stamp = max(time ?? Self.now() &- start, lastTime)
+    lastTime = stamp
+    if current.count == 0 { pendingSince = time == nil ? stamp &+ start : Self.now() }
+    return stamp
+  }
+
+  /// Says in the trace how many events are missing where the hole is; false where there is no room for that either.
+  private func recordOverflow(waits: Bool) -> Bool {
+    guard makeRoom(0, waits: waits) else { return false }
+    current.append(
+      Event(.eventsLost, vcpu: Event.host, time: stamp(max(lastTime, current.times.upperBound)), a: overflow, b: LossCause.recorderOverflow.rawValue))
+    overflow = 0
+    return true
+  }
+
+  /// Sees to it that the current buffer has room: where it has none, hands it over and takes an empty one. Where there is none it waits for one, or
+  /// gives false.
+  private func makeRoom(_ dataCount: Int, waits: Bool) -> Bool {
     while !current.hasRoom(forData: dataCount) {
-      if free.isEmpty {
+      if !free.isEmpty {
+        rotate()
+      } else if waits {
         // SAFETY: condition and mutex live as long as the object, and the mutex is held.
         unsafe pthread_cond_wait(changed, lock)
       } else {
-        rotate()
+        return false
       }
     }
+    return true
   }
 
-  /// Queues the current buffer and puts an empty one in its place; there must be one. Called under the lock.
+  /// Queues the current buffer and puts an empty one in its place; there must be one.
   private func rotate() {
     let next = free.removeLast()
     next.removeAll()
@@ -114,12 +146,16 @@ import TraceFormat
   /// Bytes in the file so far.
   var size: UInt64 { locked { written } }
 
+  /// Events that were dropped because the disk was too slow.
+  var lostEvents: UInt64 { locked { lost } }
+
   /// Events in the file, once it is finished.
   var eventCount: UInt64 { locked { kept } }
 
   /// No more events: the thread writes what is left and ends.
   func finish() {
     locked {
+      if overflow > 0 { _ = recordOverflow(waits: true) }
       finishing = true
       unsafe pthread_cond_broadcast(changed)
     }
