@@ -1,8 +1,44 @@
 import Glibc
+import GuestImages
 import KVM
 import Runner
+import Synchronization
 import Testing
 import TraceEvents
+import TraceFile
+import TraceFormat
+
+/// Holds the thread of vCPU 1 in its third run, until it is released and has come out.
+private final class Hold: Sendable {
+  private let runs = Atomic<Int>(0)
+  private let held = Atomic<Bool>(true)
+  private let passed = Atomic<Bool>(false)
+
+  var isMet: Bool { runs.load(ordering: .sequentiallyConsistent) >= 3 }
+
+  func meet(_ call: KVMCall) {
+    guard call == .run, Self.threadName == "vcpu-1" else { return }
+    guard runs.add(1, ordering: .sequentiallyConsistent).newValue >= 3 else { return }
+    while held.load(ordering: .sequentiallyConsistent) { usleep(1000) }
+    passed.store(true, ordering: .sequentiallyConsistent)
+  }
+
+  private static var threadName: String {
+    let file = unsafe open("/proc/thread-self/comm", O_RDONLY | O_CLOEXEC)
+    defer { close(file) }
+    var name = [UInt8](repeating: 0, count: 16)
+    // SAFETY: reads at most the array's size into it.
+    let count = unsafe name.withUnsafeMutableBytes { unsafe read(file, $0.baseAddress, $0.count) }
+    return String(decoding: name.prefix(max(count - 1, 0)), as: UTF8.self)
+  }
+
+  func release() {
+    held.store(false, ordering: .sequentiallyConsistent)
+    while !passed.load(ordering: .sequentiallyConsistent) { usleep(1000) }
+    // Its last events, which nobody takes.
+    usleep(50_000)
+  }
+}
 
 /// Every system call of a recording made to fail once, each in its turn: nothing may leak, and the error names the call.
 @Suite(.serialized) struct FailureTests {
@@ -68,6 +104,48 @@ import TraceEvents
       #expect(probe.forced == .run || number > probe.log.count(where: { $0 == .run }) - 1)
       #expect(summary.endReason == .guestFinished, "entry \(number): \(summary.detail)")
     }
+  }
+
+  /// A vCPU that cannot be run any more ends the recording, in order, and its end names the vCPU.
+  @Test(.needsKVM, arguments: [EFAULT, EBADF]) func aVCPUThatDiesLeavesACompleteTrace(errno: Int32) throws {
+    let path = temporaryPath()
+    defer { _ = unsafe unlink(path) }
+    var options = RecordingOptions(image: try GuestImage(nameOrPath: "writer"), vcpuCount: 2, output: path)
+    let probe = KVMProbe(failAt: 7, failing: .run, errno: errno)
+    options.seam = KVMSeam(probe: probe)
+    let summary = try Recording.run(options)
+    #expect(probe.forced == .run && probe.outstanding == 0)
+    #expect(summary.endReason == .internalError)
+    #expect(summary.detail.contains("vCPU 0") || summary.detail.contains("vCPU 1"), "\(summary.detail)")
+    try Self.expectComplete(path, summary)
+  }
+
+  /// A thread that never comes back is left alone after a while: the trace is complete without it, and stays so when it does come back.
+  @Test(.needsKVM) func aVCPUThatHangsLeavesACompleteTrace() throws {
+    let path = temporaryPath()
+    defer { _ = unsafe unlink(path) }
+    let hold = Hold()
+    let stop = try RecordingStop()
+    var options = RecordingOptions(image: try GuestImage(nameOrPath: "writer"), vcpuCount: 2, output: path)
+    options.joinLimitSeconds = 3
+    options.seam = KVMSeam(probe: KVMProbe(onCall: { hold.meet($0) }))
+    let summary = try Recording.run(options, stop: stop) { _ in if hold.isMet { stop.stop() } }
+    #expect(summary.endReason == .internalError)
+    #expect(summary.detail.contains("vCPU 1 did not end within 3 seconds of the session's end (interrupted"), "\(summary.detail)")
+    try Self.expectComplete(path, summary)
+    hold.release()
+    try Self.expectComplete(path, summary)
+  }
+
+  private static func expectComplete(_ path: String, _ summary: RecordingSummary) throws {
+    let reader = try TraceReader(path: path)
+    #expect(reader.isComplete && reader.size == summary.bytes && reader.eventCount == summary.events)
+    let batch = EventBatch()
+    var last: TraceEvents.Event?
+    while reader.nextBatch(into: batch) { last = batch.events.last }
+    #expect(reader.damage.isEmpty)
+    #expect(last?.kind == .sessionEnd && last?.a == EndReason.internalError.rawValue)
+    #expect(last.map { String(decoding: $0.data, as: UTF8.self) } == summary.detail)
   }
 
   @Test func remediesAreNamed() {

@@ -12,12 +12,14 @@ public final class KVMProbe: Sendable {
   }
 
   private let state = Mutex(State())
+  private let onCall: (@Sendable (KVMCall) -> Void)?
 
   /// With `failAt`, the call of that number (from 0) is not made but answered with `errno`; giving things back never fails.
   ///
   /// `failing` counts calls of that kind only. With several vCPUs the order of all calls differs from run to run, so a test that means
-  /// one kind has to say so.
-  public init(failAt: Int? = nil, failing: KVMCall? = nil, errno: Int32 = 0) {
+  /// one kind has to say so. `onCall` runs before each call, on the thread that makes it, which it may hold up.
+  public init(failAt: Int? = nil, failing: KVMCall? = nil, errno: Int32 = 0, onCall: (@Sendable (KVMCall) -> Void)? = nil) {
+    self.onCall = onCall
     state.withLock {
       $0.failAt = failAt
       $0.failing = failing
@@ -33,7 +35,8 @@ public final class KVMProbe: Sendable {
   public var forced: KVMCall? { state.withLock { $0.forced } }
 
   func willCall(_ call: KVMCall) -> Int32? {
-    state.withLock { state in
+    onCall?(call)
+    return state.withLock { state in
       let number = if let failing = state.failing { state.log.count(where: { $0 == failing }) } else { state.log.count }
       state.log.append(call)
       guard let failAt = state.failAt, number >= failAt, state.forced == nil, call.balance >= 0 else { return nil }

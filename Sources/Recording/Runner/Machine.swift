@@ -119,7 +119,8 @@ import X86
   func emptyGuest() -> Bool {
     if isSerial { return true }
     if gate.waitUntilEmpty(seconds: Self.kickLimitSeconds, kick: { self.sendKick(self.units[$0]) }) { return true }
-    finish(.internalError, "a vCPU did not leave guest code within \(Self.kickLimitSeconds) seconds")
+    let inside = units.map(\.number).filter(gate.isInside).map { "\($0)" }.joined(separator: ", ")
+    finish(.internalError, "vCPU \(inside) did not leave guest code within \(Self.kickLimitSeconds) seconds")
     return false
   }
 

@@ -8,8 +8,6 @@ import TraceFormat
 
 /// A guest, recorded from its first instruction to its end.
 public enum Recording {
-  /// How long threads may take to end once the session is over.
-  static let joinLimitSeconds = 30
   private static let progressIntervalMilliseconds = 100
   /// A ring holds 65,536 entries, and an emulating host, which pushes one for every write, makes some millions a second.
   private static let harvestIntervalMilliseconds = 4
@@ -44,8 +42,8 @@ public enum Recording {
       _ = unsafe machine.writer?.append(.sessionStart, vcpu: TraceEvents.Event.host, a: UInt64(options.vcpuCount))
     }
     let started = monotonicNanoseconds()
-    try drive(Session(machine: machine, decider: decider), options, ending, progress)
-    return try conclude(machine, options, duration: monotonicNanoseconds() - started)
+    let stuck = try drive(Session(machine: machine, decider: decider), options, ending, progress)
+    return try conclude(machine, options, stuck: stuck, duration: monotonicNanoseconds() - started)
   }
 
   private static func check(_ options: RecordingOptions) throws(RecordingError) {
@@ -64,22 +62,21 @@ public enum Recording {
     } catch { throw .guest(error) }
   }
 
-  /// Runs the threads from start to end.
+  /// Runs the threads from start to end; the vCPUs whose threads never ended.
   private static func drive(
     _ session: Session<some VCPUDecider>, _ options: RecordingOptions, _ stop: RecordingStop, _ progress: ((RecordingProgress) -> Void)?
-  ) throws(RecordingError) {
+  ) throws(RecordingError) -> [Int] {
     let machine = session.machine
     let catches = options.stopsOnInterrupt && stop.event.event.raiseOnInterrupt()
     defer { if catches { KVM.Event.stopRaisingOnInterrupt() } }
     var failure: KVMError?
     do throws(KVMError) { try session.start() } catch { failure = error }
     if failure == nil { watch(machine, stop, progress) }
-    if let vcpu = session.join(seconds: joinLimitSeconds) {
-      // Its thread still uses all of it: it must not be given back.
-      _ = unsafe Unmanaged.passRetained(session)
-      throw .stuckThread(vcpu: vcpu)
-    }
+    let stuck = session.join(seconds: options.joinLimitSeconds)
+    // Their threads still use all of it: it must not be given back.
+    if !stuck.isEmpty { _ = unsafe Unmanaged.passRetained(session) }
     if let failure { throw .host(failure) }
+    return stuck
   }
 
   /// Waits for the end, tells how far it is, and ends it where somebody asks or the writer cannot go on.
@@ -102,16 +99,20 @@ public enum Recording {
     }
   }
 
-  private static func conclude(_ machine: Machine, _ options: RecordingOptions, duration: UInt64) throws(RecordingError) -> RecordingSummary {
-    // SAFETY of order: every thread has been joined, nothing can follow.
-    let end = machine.lock.locked { machine.end } ?? (.internalError, "no reason was given")
+  private static func conclude(
+    _ machine: Machine, _ options: RecordingOptions, stuck: [Int], duration: UInt64
+  ) throws(RecordingError) -> RecordingSummary {
+    var end = machine.lock.locked { machine.end } ?? (.internalError, "no reason was given")
+    if !stuck.isEmpty {
+      let who = (stuck.count == 1 ? "the thread of vCPU " : "the threads of vCPUs ") + stuck.map { "\($0)" }.joined(separator: ", ")
+      let detail = end.detail.isEmpty ? "" : ", \(end.detail)"
+      end = (.internalError, "\(who) did not end within \(options.joinLimitSeconds) seconds of the session's end (\(end.reason)\(detail))")
+    }
     guard let writer = machine.writer else {
       return RecordingSummary(endReason: end.reason, detail: end.detail, events: 0, bytes: 0, duration: duration, path: nil)
     }
-    let detail = Array(end.detail.utf8)
-    _ = unsafe detail.withUnsafeBytes { bytes in
-      unsafe writer.append(.sessionEnd, vcpu: TraceEvents.Event.host, a: end.reason.rawValue, data: bytes)
-    }
+    // Every thread has been joined, but for those that hang: what they may still say is not recorded.
+    writer.appendEnd(end.reason, end.detail)
     do throws(TraceFileError) {
       try writer.finish()
     } catch {

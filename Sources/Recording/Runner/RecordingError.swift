@@ -10,8 +10,6 @@ public enum RecordingError: Error, CustomStringConvertible, Sendable {
   case guest(GuestImageError)
   /// An option that cannot be: what it is and what was expected.
   case usage(String)
-  /// A vCPU's thread did not end. The process should: what it holds cannot be given back.
-  case stuckThread(vcpu: Int)
 
   public var description: String {
     switch self {
@@ -19,7 +17,6 @@ public enum RecordingError: Error, CustomStringConvertible, Sendable {
     case .file(let error): error.description
     case .guest(let error): error.description
     case .usage(let text): text
-    case .stuckThread(let vcpu): "the thread of vCPU \(vcpu) did not end in time"
     }
   }
 }

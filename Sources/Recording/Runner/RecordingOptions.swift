@@ -44,6 +44,8 @@ public struct RecordingOptions: Sendable {
   /// Entries of each vCPU's dirty ring: a power of two, up to 65,536.
   public var dirtyRingEntries: Int
   public var devicePath: String
+  /// How long the vCPUs' threads may take to end once the session is over. One that takes longer is left alone, and the trace's end names it.
+  package var joinLimitSeconds = 30
   /// For tests.
   public var seam: KVMSeam
   /// Likewise, for the trace file.

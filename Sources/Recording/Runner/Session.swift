@@ -41,12 +41,14 @@ package protocol VCPUDecider: SendableMetatype {
     }
   }
 
-  /// Joins the threads; the number of the first one that does not end, nil where all did.
-  func join(seconds: Int) -> Int? {
-    for unit in machine.units {
-      if let thread = unit.thread, !thread.join(seconds: seconds) { return unit.number }
-    }
-    return nil
+  /// Joins the threads; the vCPUs of those that do not end in time.
+  func join(seconds: Int) -> [Int] {
+    let limit = monotonicNanoseconds() + UInt64(seconds) * 1_000_000_000
+    return machine.units.filter { unit in
+      let now = monotonicNanoseconds()
+      // A thread that has ended is joined with no time left, too.
+      return unit.thread?.join(seconds: now < limit ? Int((limit - now) / 1_000_000_000) + 1 : 0) == false
+    }.map(\.number)
   }
 
   // MARK: A vCPU's thread

@@ -101,6 +101,11 @@ public import TraceFormat
     }
   }
 
+  /// Records the session's end, now. Nothing follows it: what is appended later is ignored.
+  public func appendEnd(_ reason: EndReason, _ detail: String) {
+    queue.appendEnd(Event(.sessionEnd, vcpu: Event.host, a: reason.rawValue, data: Array(detail.utf8.prefix(TraceLimits.dataPerEvent))))
+  }
+
   /// What stopped the writing, and how many events were dropped since; nil while all is well.
   public var failure: (error: TraceFileError, dropped: UInt64)? { queue.failure }
 
@@ -113,7 +118,7 @@ public import TraceFormat
   /// Events in the file, once it is finished.
   public var eventCount: UInt64 { queue.eventCount }
 
-  /// Writes what is left, the index and the seek table, and closes. Throws what went wrong at any time. No thread may append any more.
+  /// Writes what is left, the index and the seek table, and closes. Throws what went wrong at any time. What is appended later is ignored.
   ///
   /// A file that met a full disk (`TraceFileError.isDiskFull`) or its size cap is complete all the same: it ends with a session-end event of that
   /// reason (`TraceFileError.endReason`) after the last event that there was room for.

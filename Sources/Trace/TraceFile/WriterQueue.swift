@@ -16,6 +16,8 @@ import TraceFormat
   /// Clock at the first append to `current`.
   private var pendingSince: UInt64 = 0
   private var finishing = false
+  /// The last event was appended: whoever still comes is late.
+  private var isClosed = false
   private var error: TraceFileError?
   private var dropped: UInt64 = 0
   private var endAppended = false
@@ -83,16 +85,30 @@ import TraceFormat
     unsafe pthread_mutex_lock(lock)
     defer { unsafe pthread_mutex_unlock(lock) }
     let waits = whenSlow == .wait || kind == .sessionEnd
+    if isClosed { return nextSeq }
     guard (overflow == 0 || recordOverflow(waits: waits)) && makeRoom(data.count, waits: waits) else {
       overflow += 1
       lost += 1
       return nextSeq
     }
+    // It may have waited.
+    if isClosed { return nextSeq }
     let stamp = stamp(time)
     let seq = nextSeq
     endAppended = kind == .sessionEnd
     unsafe current.append(kind, vcpu: vcpu, time: stamp, gpa: gpa, rip: rip, cause: cause, a: a, b: b, c: c, d: d, data: data)
     return seq
+  }
+
+  func appendEnd(_ event: Event) {
+    locked {
+      if overflow > 0 { _ = recordOverflow(waits: true) }
+      _ = makeRoom(event.data.count, waits: true)
+      var event = event
+      event.time = stamp(nil)
+      current.append(event)
+      (endAppended, isClosed) = (true, true)
+    }
   }
 
   /// Called under the lock, as all that follow up to `rotate`.
@@ -156,7 +172,7 @@ import TraceFormat
   func finish() {
     locked {
       if overflow > 0 { _ = recordOverflow(waits: true) }
-      finishing = true
+      (finishing, isClosed) = (true, true)
       unsafe pthread_cond_broadcast(changed)
     }
   }
