@@ -159,6 +159,31 @@ struct RecordingTests {
     #expect(serial.status == 2 && serial.error.contains("--schedule parallel"), "\(serial.error)")
   }
 
+  @Test(arguments: ["70K", "1s"]) func theEndOfARecordingIsKeptAlone(last: String) throws {
+    let folder = try Folder()
+    let path = folder.file("x.tape").path
+    let recorded = try Tool.run("record", "--guest", "integrity", "--vcpus", "4", "--last", last, "-o", path)
+    #expect(recorded.status == 0, "\(recorded.error)")
+    let report = try VerdictReport(replaying: path)
+    #expect(report.verdict == "incomplete" || report.lost == 0)
+    #expect(report.findings.allSatisfy { $0.rule == "trace/lost" }, "\(report.findings)")
+    if report.lost > 0 { #expect(recorded.output.contains("before it not kept"), "\(recorded.output)") }
+    if last == "70K" {
+      #expect(report.lost > 0)
+      #expect(try Data(contentsOf: folder.file("x.tape")).count <= 70 << 10)
+    }
+    let info = try Tool.run("info", path)
+    #expect(info.output.contains("complete, ended: guestFinished") && !info.output.contains("not complete"), "\(info.output)")
+  }
+
+  @Test(arguments: [["--last", "1K"], ["--last", "0s"], ["--last", "soon"], ["--last", "1M", "--max-size", "1M"]])
+  func aTailThatCannotBeKeptIsBadUse(arguments: [String]) throws {
+    let folder = try Folder()
+    let file = folder.file("x.tape")
+    #expect(try Tool.run(["record", "--guest", "hello", "-o", file.path] + arguments).status == 2)
+    #expect(!FileManager.default.fileExists(atPath: file.path))
+  }
+
   @Test func aSizeCapTooSmallIsBadUse() throws {
     let folder = try Folder()
     let file = folder.file("x.tape")

@@ -5,7 +5,7 @@ extension Analyzer {
   /// Judges the events of one block, in order. A batch that does not go on where the last one ended is a hole, told or not.
   public mutating func consume(_ batch: EventBatch) {
     guard batch.count > 0 else { return }
-    noteGap(before: batch.firstSeq)
+    if lastSeq > 0 || !batch.beginsTail { noteGap(before: batch.firstSeq) }
     batch.withCursor { cursor in
       while cursor.next() {
         if !pass(cursor) { step(cursor) }

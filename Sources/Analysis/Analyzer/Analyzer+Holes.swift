@@ -77,6 +77,7 @@ extension Analyzer {
     case .recorderOverflow: "the recorder could not keep up"
     case .diskFull: "the disk was full"
     case .damagedFrame: "a damaged part of an earlier file was left out"
+    case .flightRecorder: "only the end of the recording was kept"
     case nil: "for a reason that this version does not know"
     }
   }
@@ -88,5 +89,13 @@ extension Analyzer {
     integrity.forget()
     alerts.forget()
     tree.forget()
+  }
+}
+
+extension EventView {
+  /// Whether a trace begins so that holds the end of a longer recording: the event says how many came before it.
+  var beginsTail: Bool {
+    let (kind, cause, count, seq) = (kind, b, a, seq)
+    return kind == .eventsLost && cause == LossCause.flightRecorder.rawValue && count == seq
   }
 }

@@ -56,7 +56,8 @@ public struct Analyzer: ~Copyable {
   }
 
   private mutating func consume(_ event: borrowing EventView) {
-    noteGap(before: event.seq)
+    let beginsTail = event.beginsTail
+    if lastSeq > 0 || !beginsTail { noteGap(before: event.seq) }
     events += 1
     lastSeq = max(event.seq, lastSeq)
     dispatch(event, Interests.judges(of: event.kind))

@@ -23,6 +23,10 @@ struct RecordCommand: ParsableCommand {
   @Option(help: ArgumentHelp("End the recording before the file grows past this, as in 64M.", valueName: "size")) var maxSize: ByteSize?
   @Option(
     help: ArgumentHelp(
+      "Keep the end of the recording only: a file of this size, as in 64M, or this much time, as in 30s, 5min or 1h.", valueName: "size|time"))
+  var last: TailLength?
+  @Option(
+    help: ArgumentHelp(
       "wait: the vCPUs wait for a disk that cannot keep up. drop: events are dropped, counted, and told in the trace.", valueName: "wait|drop"))
   var onSlowDisk: SlowDiskChoice = .wait
   @Option(
@@ -45,6 +49,7 @@ struct RecordCommand: ParsableCommand {
     }
     guard (output == nil) == discard else { throw ValidationError("give either -o FILE or --discard") }
     guard maxSize == nil || !discard else { throw ValidationError("--max-size is for a file, and --discard writes none") }
+    guard last == nil || (!discard && maxSize == nil) else { throw ValidationError("--last is for a file, and for one without --max-size") }
     guard seed == nil || schedule == .serial else { throw ValidationError("--seed is for --schedule serial") }
     guard onSlowDisk == .wait || !discard && schedule == .parallel else {
       throw ValidationError("--on-slow-disk drop is for a file and for --schedule parallel: what a seed gives must not depend on the disk")
@@ -64,6 +69,7 @@ struct RecordCommand: ParsableCommand {
     options.mode = discard ? .discard : .record
     options.force = force
     options.maximumSize = maxSize?.bytes
+    options.last = last?.tail
     options.whenSlow = onSlowDisk == .drop ? .drop : .wait
     options.schedule = schedule == .serial ? .serial(seed: seed ?? 1) : .parallel
     options.writes = writes.mode
@@ -90,7 +96,8 @@ struct RecordCommand: ParsableCommand {
   private func tell(_ summary: RecordingSummary) throws {
     let seconds = Count.decimal(Double(summary.duration) / 1e9)
     let reason = summary.detail.isEmpty ? "\(summary.endReason)" : "\(summary.endReason), \(summary.detail)"
-    let what = summary.path.map { "\($0): \(Count.text(summary.events, "event")), \(Count.bytes(summary.bytes)), " } ?? "nothing recorded, "
+    let tail = summary.dropped == 0 ? "" : "the end of the recording (\(Count.text(summary.dropped, "event")) before it not kept): "
+    let what = summary.path.map { "\($0): \(tail)\(Count.text(summary.events, "event")), \(Count.bytes(summary.bytes)), " } ?? "nothing recorded, "
     let lost = summary.lost == 0 ? "" : "; \(Count.text(summary.lost, "event")) lost: the disk was too slow"
     try Terminal.output("\(what)\(seconds) s, ended: \(reason)\(lost)\n")
     switch summary.endReason {
@@ -104,7 +111,7 @@ struct RecordCommand: ParsableCommand {
     switch error {
     case .host: Failure("\(error)", .unsupported)
     case .file(let file) where file.code == .exists: Failure("\(error); --force overwrites it")
-    case .file(let file) where file.code == .sizeCap: Failure("--max-size: \(file.detail)")
+    case .file(let file) where file.code == .sizeCap: Failure("\(last == nil ? "--max-size" : "--last"): \(file.detail)")
     default: Failure("\(error)")
     }
   }
@@ -131,6 +138,24 @@ enum SlowDiskChoice: String, ExpressibleByArgument, CaseIterable {
 /// What `--schedule` takes.
 enum ScheduleName: String, ExpressibleByArgument, CaseIterable {
   case parallel, serial
+}
+
+/// What `--last` takes: bytes, or time with its unit.
+struct TailLength: ExpressibleByArgument {
+  var tail: TraceWriter.Tail
+
+  init?(argument: String) {
+    let units: [(name: String, nanoseconds: UInt64)] = [("min", 60_000_000_000), ("h", 3_600_000_000_000), ("s", 1_000_000_000)]
+    for unit in units where argument.hasSuffix(unit.name) {
+      guard let number = UInt64(argument.dropLast(unit.name.count)), number > 0 else { return nil }
+      let (time, overflow) = number.multipliedReportingOverflow(by: unit.nanoseconds)
+      guard !overflow else { return nil }
+      tail = .time(time)
+      return
+    }
+    guard let size = ByteSize(argument: argument) else { return nil }
+    tail = .bytes(size.bytes)
+  }
 }
 
 /// A number of bytes as people write it: `4096`, `64K`, `64M`, `1G`.

@@ -121,11 +121,11 @@ public enum Recording {
       // The writer ended the file with a session-end event of its own; the one appended above is among the dropped.
       let dropped = writer.failure?.dropped ?? 0
       return RecordingSummary(
-        endReason: reason, detail: error.reason(dropped: dropped - min(dropped, 1)), events: writer.eventCount, lost: writer.lostEvents,
-        bytes: writer.size, duration: duration, path: options.output)
+        endReason: reason, detail: error.reason(dropped: dropped - min(dropped, 1)), events: writer.eventCount,
+        lost: writer.lostEvents, dropped: writer.droppedEvents, bytes: writer.size, duration: duration, path: options.output)
     }
     return RecordingSummary(
-      endReason: end.reason, detail: end.detail, events: writer.eventCount, lost: writer.lostEvents, bytes: writer.size,
+      endReason: end.reason, detail: end.detail, events: writer.eventCount, lost: writer.lostEvents, dropped: writer.droppedEvents, bytes: writer.size,
       duration: duration, path: options.output)
   }
 }

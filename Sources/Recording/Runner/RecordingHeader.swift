@@ -34,6 +34,7 @@ extension RecordingOptions {
     var options = TraceWriter.Options()
     options.force = force
     options.maxSize = maximumSize
+    options.last = last
     options.whenSlow = whenSlow
     options.seam = outputSeam
     return options

@@ -36,6 +36,8 @@ public struct RecordingOptions: Sendable {
   public var maximumSize: UInt64?
   /// What becomes of events that come faster than they can be written: the vCPUs wait for them, or they are counted as lost.
   public var whenSlow: TraceWriter.SlowDisk
+  /// How much of the recording's end is kept; nil for all of it.
+  public var last: TraceWriter.Tail?
   /// For the trace's header.
   public var commandLine: [String]
   public var recorderVersion: String
@@ -63,6 +65,7 @@ public struct RecordingOptions: Sendable {
     force = false
     maximumSize = nil
     whenSlow = .wait
+    last = nil
     commandLine = []
     recorderVersion = "0"
     stopsOnInterrupt = false

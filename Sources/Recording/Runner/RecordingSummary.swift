@@ -10,6 +10,8 @@ public struct RecordingSummary: Hashable, Sendable {
   public var events: UInt64
   /// Events that were dropped because the disk was too slow.
   public var lost: UInt64 = 0
+  /// Events before the first one in the trace, where only its end was to be kept.
+  public var dropped: UInt64 = 0
   /// Bytes of the file.
   public var bytes: UInt64
   /// Nanoseconds from the first guest instruction to the last.

@@ -8,6 +8,8 @@ public enum EndReason: UInt64, Sendable, CaseIterable {
 /// Why events are missing.
 public enum LossCause: UInt64, Sendable, CaseIterable {
   case dirtyRingOverflow = 0, recorderOverflow, diskFull, damagedFrame
+  /// Only the end of the recording was kept. The first event of such a trace; its number is that of the last event that was let go of.
+  case flightRecorder
 }
 
 /// Why a vCPU came back from guest code.

@@ -16,6 +16,10 @@ final class BlockSink {
 
   private let end: EndRoom
   private let cap: SizeCap?
+  /// Where only the tail of the recording is kept: nothing but the header is written before the end.
+  private var tail: FlightTail?
+  /// Events that were let go of before the first one in the file.
+  private(set) var droppedBefore: UInt64 = 0
 
   init(path: String, header: TraceHeader, options: TraceWriter.Options) throws(TraceFileError) {
     self.header = header.encoded
@@ -25,6 +29,7 @@ final class BlockSink {
     cap = options.maxSize.map { SizeCap(bytes: $0, end: end) }
     // Before the file is created, or one that is there is overwritten.
     if let cap { try cap.check(headerBlock: compressor.compress(self.header, Self.headerPrologue).bytes.count, path) }
+    if let last = options.last { tail = try Self.tail(last, end, self.header, compressor, path) }
     output = try TraceOutput(path: path, force: options.force, seam: options.seam)
     encoder = EventEncoder(KindTable(header))
     state = MachineState(vcpuCount: header.vcpuCount)
@@ -35,11 +40,24 @@ final class BlockSink {
 
   func writeHeader() throws(TraceFileError) { try write([compressor.compress(header, Self.headerPrologue)]) }
 
-  var size: UInt64 { output.offset }
+  private static func tail(
+    _ last: TraceWriter.Tail, _ end: EndRoom, _ header: [UInt8], _ compressor: BlockCompressor, _ path: String
+  ) throws(TraceFileError) -> FlightTail {
+    let headerBlock = compressor.compress(header, headerPrologue).bytes.count
+    let overhead = { (blocks: Int) in headerBlock + end.bytes(blocks: blocks) }
+    guard case .bytes(let bytes) = last else { return FlightTail(last.limit, overhead: overhead) }
+    guard bytes >= TraceWriter.Tail.leastBytes else {
+      throw TraceFileError(
+        .sizeCap, path: path, detail: "a tail of \(bytes) bytes is too small to keep; expected \(TraceWriter.Tail.leastBytes) or more")
+    }
+    return FlightTail(last.limit, overhead: overhead)
+  }
+
+  var size: UInt64 { output.offset + UInt64(tail?.size ?? 0) }
   var eventCount: UInt64 { output.eventCount }
 
   /// Number of the next event to be written.
-  var nextSeq: UInt64 { output.lastEvent.seq + 1 }
+  var nextSeq: UInt64 { (tail?.lastEvent.seq ?? output.lastEvent.seq) + 1 }
 
   /// Writes blocks that leave room for the end of the file, or throws: a disk that is full is noticed while there still is some.
   private func write(_ blocks: [(bytes: [UInt8], prologue: BlockPrologue)]) throws(TraceFileError) {
@@ -50,6 +68,7 @@ final class BlockSink {
   /// Writes an events block, and a keyframe before it where one is due. Under a size cap it writes those first events of it that leave room for an
   /// orderly end, and throws `sizeCap` if that is not all of them.
   func write(_ rows: EventRows) throws(TraceFileError) {
+    if tail != nil { return keep(rows) }
     try writeKeyframeIfDue()
     let all = rows.count
     while rows.count > 0 {
@@ -88,6 +107,12 @@ final class BlockSink {
     count(events: batch.count, bytes: block.count)
   }
 
+  /// Goes on from this state, and writes it down.
+  func adopt(_ state: MachineState) throws(TraceFileError) {
+    self.state = state
+    try write(keyframe())
+  }
+
   private func count(events: Int, bytes: Int) {
     eventsSinceKeyframe += events
     bytesSinceKeyframe += bytes
@@ -96,13 +121,7 @@ final class BlockSink {
   /// Often enough that no state is far from one, seldom enough that keyframes stay under a tenth of the file.
   private func writeKeyframeIfDue() throws(TraceFileError) {
     guard eventsSinceKeyframe >= keyframeInterval, bytesSinceKeyframe >= keyframeSize * 12 else { return }
-    let parts = state.keyframeParts
-    let blocks = parts.enumerated().map { number, part in
-      compressor.compress(
-        part,
-        BlockPrologue(
-          type: BlockType.keyframe.rawValue, count: UInt32(parts.count - 1 - number), firstSeq: state.seq, firstTime: state.time, lastTime: state.time))
-    }
+    let blocks = keyframe()
     keyframeSize = blocks.reduce(0) { $0 + $1.bytes.count }
     // It only repeats what the events say: near a cap the room is theirs.
     if keyframeSize <= room(blocks: blocks.count) {
@@ -111,8 +130,44 @@ final class BlockSink {
     (eventsSinceKeyframe, bytesSinceKeyframe) = (0, 0)
   }
 
+  private func keyframe() -> [(bytes: [UInt8], prologue: BlockPrologue)] {
+    let parts = state.keyframeParts
+    return parts.enumerated().map { number, part in
+      compressor.compress(
+        part,
+        BlockPrologue(
+          type: BlockType.keyframe.rawValue, count: UInt32(parts.count - 1 - number), firstSeq: state.seq, firstTime: state.time, lastTime: state.time))
+    }
+  }
+
+  // MARK: The tail alone
+
+  private func keep(_ rows: EventRows) {
+    if tail?.isKeyframeDue == true { tail?.beginStretch(keyframe: keyframe()) }
+    tail?.append(compress(rows))
+    state.fold(rows)
+  }
+
+  /// Writes what was kept: first an event that says how many came before, then the blocks.
+  private func writeTail() throws(TraceFileError) {
+    guard let tail else { return }
+    self.tail = nil
+    let dropped = tail.dropped
+    droppedBefore = dropped.events
+    if dropped.events > 0 {
+      let rows = EventRows(capacity: 1, dataCapacity: TraceLimits.dataPerEvent)
+      rows.firstSeq = dropped.events
+      rows.append(
+        Event(
+          .eventsLost, vcpu: Event.host, seq: dropped.events, time: dropped.until, a: dropped.events, b: LossCause.flightRecorder.rawValue))
+      try write([compress(rows)])
+    }
+    for block in tail.blocks { try write([block]) }
+  }
+
   /// Writes index and seek table, and closes. A file without them is still read, by its prologues.
   func finish() throws(TraceFileError) {
+    try writeTail()
     let parts = BlockIndex(header: header, entries: output.blocks).parts
     for (index, part) in parts.enumerated() {
       let block = compressor.compress(part, BlockPrologue(type: BlockType.index.rawValue, count: UInt32(parts.count - 1 - index)))

@@ -103,7 +103,8 @@ public import TraceFormat
         report(DamageReport(.order, offset: block.offset, length: block.size, expected: "event \(expectedSeq)", frame: FileMap.frame(ofBlock: number)))
         continue
       }
-      noteGap(before: events.lowerBound, block: number)
+      // The end of a longer recording says itself how many came before.
+      if expectedSeq != 1 || error != nil || !batch.beginsTail { noteGap(before: events.lowerBound, block: number) }
       expectedSeq = events.upperBound
       guard let error else { return block }
       report(number, error, missing: events)

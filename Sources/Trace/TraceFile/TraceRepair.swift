@@ -25,6 +25,12 @@ extension TraceReader {
       try sink.copy(reader.input.bytes(at: block.offset, count: Int(block.size)), block.prologue, decoded: batch)
       summary.events += UInt64(batch.count)
       summary.blocks += 1
+      if batch.beginsTail {
+        // What came before is known from a keyframe alone.
+        let first = batch.firstSeq
+        try sink.adopt(reader.state(at: first))
+        reader.seek(toSeq: first + 1)
+      }
     }
     try sink.finish()
     summary.lost = reader.lostEvents

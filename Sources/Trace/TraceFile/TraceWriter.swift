@@ -16,6 +16,23 @@ public import TraceFormat
     case drop
   }
 
+  /// How much of a recording's end is kept (`Options.last`).
+  public enum Tail: Hashable, Sendable {
+    /// The whole file takes at most this many bytes; `leastBytes` or more.
+    case bytes(UInt64)
+    /// What happened in so many nanoseconds before the end, and a little more.
+    case time(UInt64)
+
+    public static let leastBytes: UInt64 = 1 << 16
+
+    var limit: FlightTail.Limit {
+      switch self {
+      case .bytes(let bytes): .bytes(bytes)
+      case .time(let time): .time(time)
+      }
+    }
+  }
+
   public struct Options: Sendable {
     /// zstd compression level.
     public var level: Int32 = 3
@@ -31,6 +48,8 @@ public import TraceFormat
     /// seek table. Later events are dropped and counted (`failure`), and `finish` throws `sizeCap`. Must hold a header and that end: else `init` throws.
     public var maxSize: UInt64?
     public var whenSlow = SlowDisk.wait
+    /// Keeps the end of the recording only, in memory until it is finished. Not together with `maxSize`.
+    public var last: Tail?
     /// For tests.
     package var seam = OutputSeam()
 
@@ -111,6 +130,9 @@ public import TraceFormat
 
   /// Events that were dropped because the disk was too slow.
   public var lostEvents: UInt64 { queue.lostEvents }
+
+  /// Events that were let go of before the first one in the file (`Options.last`), once it is finished.
+  public var droppedEvents: UInt64 { queue.droppedBefore }
 
   /// Bytes written so far.
   public var size: UInt64 { queue.size }

@@ -26,6 +26,7 @@ import TraceFormat
   private var lost: UInt64 = 0
   private var written: UInt64 = 0
   private var kept: UInt64 = 0
+  private var letGo: UInt64 = 0
 
   private let whenSlow: TraceWriter.SlowDisk
   private let flushInterval: UInt64
@@ -165,6 +166,9 @@ import TraceFormat
   /// Events that were dropped because the disk was too slow.
   var lostEvents: UInt64 { locked { lost } }
 
+  /// Events before the first one in the file, once it is finished.
+  var droppedBefore: UInt64 { locked { letGo } }
+
   /// Events in the file, once it is finished.
   var eventCount: UInt64 { locked { kept } }
 
@@ -190,7 +194,7 @@ import TraceFormat
       release(rows, dropping: end - max(rows.firstSeq, min(sink.nextSeq, end)), size: sink.size)
     }
     end(sink)
-    locked { (written, kept) = (sink.size, sink.eventCount) }
+    locked { (written, kept, letGo) = (sink.size, sink.eventCount, sink.droppedBefore) }
   }
 
   /// Ends the file, in order if at all possible: a disk that is full only now is an end like another.

@@ -28,6 +28,15 @@ public import TraceEvents
 
   static let laneLimit = TraceLimits.vcpus + 1
 
+  /// Whether this is how a trace begins that holds the end of a longer recording: with an event that says how many came before it.
+  public var beginsTail: Bool {
+    guard count > 0 else { return false }
+    return withCursor { cursor in
+      guard cursor.next(), cursor.kind == .eventsLost else { return false }
+      return cursor.b == LossCause.flightRecorder.rawValue && cursor.a == cursor.seq
+    }
+  }
+
   public init() {
     unsafe kindColumns = .allocate(capacity: 256)
     unsafe kindSteps = .allocate(capacity: 256)

@@ -1,0 +1,114 @@
+import Glibc
+import Testing
+import TraceEvents
+import TraceFile
+import TraceFormat
+
+/// Recordings of which only the end is kept.
+@Suite struct FlightTailTests {
+  private static let count = 20_000
+
+  private static func record(_ path: String, last: TraceWriter.Tail?, count: Int = count) throws -> TraceWriter {
+    var options = TraceWriter.Options()
+    options.eventsPerBlock = 200
+    options.flushInterval = 0
+    options.last = last
+    var random = SystemRandomNumberGenerator()
+    let writer = try TraceWriter(path: path, header: TraceHeader(vcpuCount: 2), options: options)
+    writer.append(timed: Event(.sessionStart, vcpu: Event.host, time: 0, a: 2))
+    writer.append(timed: Event(.entryPointSet, vcpu: 0, time: 1, rip: 0x1234))
+    for index in 2..<count - 1 {
+      // Incompressible, so that sizes mean something.
+      let data = (0..<16).map { _ in UInt8.random(in: 0...255, using: &random) }
+      writer.append(timed: Event(.console, vcpu: UInt16(index % 2), time: UInt64(index) * 1000, data: data))
+    }
+    writer.append(timed: Event(.sessionEnd, vcpu: Event.host, time: UInt64(count) * 1000))
+    try writer.finish()
+    return writer
+  }
+
+  private static func events(_ path: String) throws -> (events: [Event], reader: TraceReader) {
+    let reader = try TraceReader(path: path)
+    var events: [Event] = []
+    let batch = EventBatch()
+    while reader.nextBatch(into: batch) {
+      batch.withCursor { cursor in while cursor.next() { events.append(cursor.event) } }
+    }
+    return (events, reader)
+  }
+
+  private static func expectTail(_ path: String, _ writer: TraceWriter) throws -> [Event] {
+    let (events, reader) = try events(path)
+    #expect(reader.damage.isEmpty && reader.isComplete && reader.lostEvents == 0)
+    let first = try #require(events.first)
+    #expect(first.kind == .eventsLost && first.b == LossCause.flightRecorder.rawValue && first.a == first.seq)
+    #expect(first.a == writer.droppedEvents && first.a > 0)
+    #expect(UInt64(events.count) == writer.eventCount)
+    for (event, seq) in zip(events, first.seq...) { #expect(event.seq == seq) }
+    #expect(events.last?.kind == .sessionEnd && events.last?.seq == UInt64(count))
+    // What happened before is known as a state.
+    #expect(reader.state(at: first.seq + 1).entryPoint == 0x1234)
+    return events
+  }
+
+  @Test(arguments: [65_536, 100_000, 200_000] as [UInt64]) func aTailOfSomeSize(bytes: UInt64) throws {
+    let file = TemporaryFile()
+    let writer = try Self.record(file.path, last: .bytes(bytes))
+    _ = try Self.expectTail(file.path, writer)
+    #expect(writer.size <= bytes && writer.size > bytes * 3 / 4, "\(writer.size) of \(bytes)")
+  }
+
+  @Test(arguments: [1_000_000, 5_000_000] as [UInt64]) func aTailOfSomeTime(time: UInt64) throws {
+    let file = TemporaryFile()
+    let writer = try Self.record(file.path, last: .time(time))
+    let events = try Self.expectTail(file.path, writer)
+    let kept = events[events.count - 1].time - events[1].time
+    #expect(kept >= time && kept <= time * 3 / 2 + 400_000, "\(kept)")
+  }
+
+  @Test func aShortRecordingIsKeptWhole() throws {
+    let file = TemporaryFile()
+    let writer = try Self.record(file.path, last: .bytes(1 << 20), count: 500)
+    let (events, reader) = try Self.events(file.path)
+    #expect(writer.droppedEvents == 0 && events.count == 500 && events[0].kind == .sessionStart)
+    #expect(reader.damage.isEmpty && reader.isComplete)
+  }
+
+  @Test func aRepairedTailIsTheSame() throws {
+    let file = TemporaryFile()
+    let copy = TemporaryFile()
+    let writer = try Self.record(file.path, last: .bytes(65_536))
+    let before = try Self.expectTail(file.path, writer)
+    let summary = try TraceReader.repair(from: file.path, to: copy.path, force: true)
+    #expect(summary.lost == 0 && summary.damage.isEmpty)
+    let after = try Self.expectTail(copy.path, writer)
+    #expect(before == after)
+  }
+
+  /// Only a first event that says so makes a trace the end of a longer one.
+  @Test func aGapIsStillAGap() throws {
+    let file = TemporaryFile()
+    let writer = try TraceWriter(path: file.path, header: TraceHeader(vcpuCount: 1))
+    writer.append(timed: Event(.eventsLost, vcpu: Event.host, time: 0, a: 7, b: LossCause.flightRecorder.rawValue))
+    try writer.finish()
+    #expect(try !Self.events(file.path).reader.isComplete)
+    let batch = EventBatch()
+    let reader = try TraceReader(path: file.path)
+    _ = reader.nextBatch(into: batch)
+    #expect(!batch.beginsTail)
+  }
+
+  @Test func aTailMustHaveSomeSize() {
+    #expect { try TraceWriter(path: temporaryName(), header: TraceHeader(vcpuCount: 1), options: Self.tiny) } throws: {
+      ($0 as? TraceFileError)?.code == .sizeCap
+    }
+  }
+
+  private static var tiny: TraceWriter.Options {
+    var options = TraceWriter.Options()
+    options.last = .bytes(1000)
+    return options
+  }
+
+  private func temporaryName() -> String { "/tmp/pagetape-tail-\(getpid())-\(UInt64.random(in: 0 ... .max)).tape" }
+}
