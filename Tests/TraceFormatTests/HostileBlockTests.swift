@@ -5,10 +5,11 @@ import TraceFormat
 
 /// Blocks whose checksums are right and whose contents are not: nothing but the decoder stands between them and memory.
 struct HostileBlockTests {
-  private func block(_ count: Int, _ header: TraceHeader) -> [UInt8] {
+  private func block(_ count: Int, _ header: TraceHeader, asRuns: Bool = false) -> [UInt8] {
     var random = SeededGenerator(21)
     let rows = EventRows(capacity: 1000, dataCapacity: TraceLimits.dataPerBlock)
-    for event in randomEvents(count, header, &random) where event.data.count < 100 { rows.append(event) }
+    let events = randomEvents(count, header, &random)
+    for event in asRuns ? withRuns(events, &random) : events where event.data.count < 100 { rows.append(event) }
     return EventEncoder(KindTable(header)).encode(rows)
   }
 
@@ -25,9 +26,11 @@ struct HostileBlockTests {
     }
   }
 
-  @Test func everyByteOfARawBlockMayHoldAnything() {
-    let header = TraceHeader(vcpuCount: 3)
-    let good = block(30, header)
+  @Test(arguments: [false, true]) func everyByteOfARawBlockMayHoldAnything(asRuns: Bool) {
+    var header = TraceHeader(vcpuCount: 3)
+    if asRuns { header.kinds.removeAll { $0.number != EventKind.pageWrite.rawValue && $0.number != EventKind.stopAck.rawValue } }
+    let good = block(asRuns ? 12 : 30, header, asRuns: asRuns)
+    #expect(good[14] == (asRuns ? 1 : 0))
     let batch = EventBatch()
     #expect(survives(good, header, batch))
     for offset in good.indices {
@@ -40,9 +43,9 @@ struct HostileBlockTests {
     for length in 0..<good.count { #expect(!survives(Array(good[..<length]), header, batch)) }
   }
 
-  @Test func randomRawBlocksAreSurvived() {
+  @Test(arguments: [false, true]) func randomRawBlocksAreSurvived(asRuns: Bool) {
     let header = TraceHeader(vcpuCount: 3)
-    let good = block(200, header)
+    let good = block(200, header, asRuns: asRuns)
     let batch = EventBatch()
     var random = SeededGenerator(22)
     for _ in 0..<2000 {
@@ -52,6 +55,25 @@ struct HostileBlockTests {
         bad[offset] = UInt8.random(in: 0...255, using: &random)
       }
       _ = survives(bad, header, batch)
+    }
+  }
+
+  /// Five bytes say that one page-write has the most runs there can be, with nothing behind them: refused before memory is taken for them.
+  @Test func runsThatTheBlockCannotHoldAreRefused() {
+    var header = TraceHeader(vcpuCount: 1)
+    header.kinds.removeAll { $0.number != EventKind.pageWrite.rawValue }
+    let rows = EventRows(capacity: 1, dataCapacity: TraceLimits.dataPerBlock)
+    rows.append(Event(.pageWrite, vcpu: 0, data: [1, 0, 0, 0, 9]))
+    let good = EventEncoder(KindTable(header)).encode(rows)
+    #expect(survives(good, header, EventBatch()))
+    // The end of the block: width 1, one run; width 1, gap 1; width 0, length less one; the byte.
+    #expect(good.suffix(6) == [1, 1, 1, 1, 0, 9])
+    for runs in [[1, 2], [1, 255], [2, 0, 50], [8, 255, 255, 255, 255, 255, 255, 255, 255]] as [[UInt8]] {
+      for tail in [[1, 1, 0, 9], [0, 0, 9], [0, 0]] as [[UInt8]] {
+        var bad = Array(good[..<(good.count - 6)]) + runs + tail
+        bad[4] = UInt8(bad.count)
+        #expect(!survives(bad, header, EventBatch()))
+      }
     }
   }
 
@@ -104,12 +126,15 @@ struct HostileBlockTests {
     var header = TraceHeader(vcpuCount: 1)
     header.minor = 99
     #expect(try TraceHeader(decoding: header.encoded + [1, 2, 3]) == header)
-    header.major = 2
+    header.major = 3
     let file = TemporaryFile()
     try write([Event(.sessionStart, vcpu: Event.host)], header, to: file.path)
     let newer = #expect(throws: TraceFileError.self) { try TraceReader(path: file.path) }
     #expect(newer?.code == .unsupported)
+    header.major = 0
+    #expect(throws: TraceFormatError.self) { try TraceHeader(decoding: header.encoded) }
     header.major = 1
+    #expect(try TraceHeader(decoding: header.encoded) == header)
     header.requiredFeatures = 1
     #expect(throws: TraceFormatError.self) { try TraceHeader(decoding: header.encoded) }
   }

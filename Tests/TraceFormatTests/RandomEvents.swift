@@ -45,3 +45,18 @@ func randomEvents(_ count: Int, _ header: TraceHeader, _ random: inout SeededGen
       b: operand(columns, .b), c: operand(columns, .c), d: operand(columns, .d), data: data)
   }
 }
+
+/// The same events, but page-writes say what changed in their page, some with more bytes than are stored apart, and some nothing.
+func withRuns(_ events: [Event], _ random: inout SeededGenerator) -> [Event] {
+  events.map { event in
+    guard event.kind == .pageWrite else { return event }
+    var event = event
+    event.data = []
+    for _ in 0..<Int.random(in: 0...4, using: &random) {
+      let bytes = (0..<Int.random(in: 1...(Bool.random(using: &random) ? 3 : 40), using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+      let offset = UInt16.random(in: 0...(Bool.random(using: &random) ? 4095 : .max), using: &random)
+      event.data += [UInt8(truncatingIfNeeded: offset), UInt8(offset >> 8), UInt8(bytes.count - 1), 0] + bytes
+    }
+    return event
+  }
+}

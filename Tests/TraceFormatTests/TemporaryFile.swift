@@ -21,17 +21,7 @@ final class TemporaryFile {
   }
 
   var bytes: [UInt8] {
-    get {
-      guard let file = unsafe fopen(path, "r") else { return [] }
-      defer { unsafe _ = fclose(file) }
-      var all: [UInt8] = []
-      var chunk = [UInt8](repeating: 0, count: 1 << 16)
-      while true {
-        let count = unsafe fread(&chunk, 1, chunk.count, file)
-        if count == 0 { return all }
-        all += chunk[..<count]
-      }
-    }
+    get { fileBytes(path) }
     set {
       guard let file = unsafe fopen(path, "w") else { return }
       unsafe fwrite(newValue, 1, newValue.count, file)
@@ -58,4 +48,17 @@ func readAll(_ reader: TraceReader) -> [Event] {
   reader.rewind()
   while reader.nextBatch(into: batch) { events += batch.events }
   return events
+}
+
+/// All bytes of a file; none where it cannot be read.
+func fileBytes(_ path: String) -> [UInt8] {
+  guard let file = unsafe fopen(path, "r") else { return [] }
+  defer { unsafe _ = fclose(file) }
+  var all: [UInt8] = []
+  var chunk = [UInt8](repeating: 0, count: 1 << 16)
+  while true {
+    let count = unsafe fread(&chunk, 1, chunk.count, file)
+    if count == 0 { return all }
+    all += chunk[..<count]
+  }
 }

@@ -91,7 +91,8 @@ final class BlockSink {
     return compressor.compress(
       encoder.encode(rows),
       BlockPrologue(
-        type: BlockType.events.rawValue, count: UInt32(rows.count), firstSeq: rows.firstSeq, firstTime: times.lowerBound, lastTime: times.upperBound))
+        type: BlockType.events.rawValue, count: UInt32(rows.count), firstSeq: rows.firstSeq, firstTime: times.lowerBound, lastTime: times.upperBound),
+      cuts: encoder.cuts)
   }
 
   /// Bytes that the next block, or several written at once, may take.

@@ -20,17 +20,17 @@ enum ColumnCodec {
     }
   }
 
-  /// A nibble a value, then the bytes. False where `size` is not exactly what the nibbles call for.
-  @unsafe static func readLengths(_ base: UnsafeRawPointer, size: Int, count: Int, into values: UnsafeMutablePointer<UInt64>) -> Bool {
+  /// A nibble a value, then the bytes. Returns how many bytes all of it takes; nil where that is more than `size`, or a nibble says more than 8.
+  @unsafe static func readLengths(_ base: UnsafeRawPointer, within size: Int, count: Int, into values: UnsafeMutablePointer<UInt64>) -> Int? {
     let codeSize = (count + 1) / 2
-    guard size >= codeSize else { return false }
+    guard size >= codeSize else { return nil }
     let codes = unsafe base.assumingMemoryBound(to: UInt8.self)
     var at = codeSize
     var index = 0
     // SAFETY: the fast loop reads 8 bytes only where 8 are left in the column; the slow one only as many as the value has.
     while index < count, at + 8 <= size {
       let length = unsafe Int(codes[index >> 1] >> UInt8((index & 1) << 2) & 15)
-      guard length <= 8 else { return false }
+      guard length <= 8 else { return nil }
       let word = unsafe UInt64(littleEndian: base.loadUnaligned(fromByteOffset: at, as: UInt64.self))
       unsafe values[index] = length == 0 ? 0 : word & (UInt64.max &>> UInt64(64 &- length &* 8))
       at &+= length
@@ -38,13 +38,13 @@ enum ColumnCodec {
     }
     while index < count {
       let length = unsafe Int(codes[index >> 1] >> UInt8((index & 1) << 2) & 15)
-      guard length <= 8, length <= size - at else { return false }
+      guard length <= 8, length <= size - at else { return nil }
       var value: UInt64 = 0
       for byte in 0..<length { value |= unsafe UInt64(codes[at + byte]) << UInt64(byte * 8) }
       unsafe values[index] = value
       at += length
       index += 1
     }
-    return at == size
+    return at
   }
 }

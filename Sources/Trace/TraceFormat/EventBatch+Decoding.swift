@@ -1,9 +1,13 @@
 public import TraceEvents
 
 extension EventBatch {
-  /// Fills the batch with an events block before compression. On an error the batch is empty.
+  /// Fills the batch with an events block before compression, of either format version. On an error the batch is empty.
   public func decode(_ block: UnsafeRawBufferPointer, _ table: KindTable, vcpuCount: Int) throws(TraceFormatError) {
     count = 0
+    if unsafe block.count >= 4 && block.u32(0) == LegacyEventLayout.magic {
+      var decoder = try unsafe LegacyEventDecoder(block, table, vcpuCount: vcpuCount)
+      return try decoder.decode(into: self)
+    }
     var decoder = try unsafe EventDecoder(block, table, vcpuCount: vcpuCount)
     try decoder.decode(into: self)
   }

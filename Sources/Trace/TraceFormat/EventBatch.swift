@@ -26,6 +26,9 @@ public import TraceEvents
   let columns: UnsafeMutablePointer<UnsafeMutablePointer<UInt64>>
   var data: UnsafeMutableRawPointer
 
+  /// What the decoder works in.
+  let scratch = DecodingScratch()
+
   static let laneLimit = TraceLimits.vcpus + 1
 
   /// Whether this is how a trace begins that holds the end of a longer recording: with an event that says how many came before it.

@@ -1,29 +1,28 @@
+import TraceEvents
+
 /// Decodes one events block and checks everything in it: after this, reading the batch needs no checks.
 @safe struct EventDecoder {
-  private struct Entry {
-    var encoding: EventLayout.Encoding
-    var width: Int
-    var start: Int
-    var length: Int
-  }
-
-  private let block: UnsafeRawBufferPointer
-  private let table: KindTable
-  private let count: Int
+  let block: UnsafeRawBufferPointer
+  let table: KindTable
+  let count: Int
   private let laneCount: Int
+  let hasRuns: Bool
   private let firstSeq: UInt64
   private let firstTime: UInt64
   private let lastTime: UInt64
-  private let lanesOffset: Int
   private let vcpuCount: Int
-  private var entries: [Entry] = []
+  var reader: SeriesReader
+  /// Events of each kind.
+  var kindCounts = [Int](repeating: 0, count: 256)
+  /// Numbers in the scratch.
+  var used = 0
 
   init(_ block: UnsafeRawBufferPointer, _ table: KindTable, vcpuCount: Int) throws(TraceFormatError) {
     unsafe self.block = unsafe block
     self.table = table
     self.vcpuCount = vcpuCount
     let size = block.count
-    guard size >= EventLayout.lanesOffset else { throw TraceFormatError(.truncated, at: 0, expected: "an events block's header") }
+    guard size >= EventLayout.headerSize else { throw TraceFormatError(.truncated, at: 0, expected: "an events block's header") }
     guard unsafe block.u32(0) == EventLayout.magic else { throw TraceFormatError(.badMagic, at: 0, expected: "an events block") }
     guard unsafe Int(block.u32(4)) == size else { throw TraceFormatError(.inconsistent, at: 4, expected: "the block's own size, \(size)") }
     count = unsafe Int(block.u32(8))
@@ -31,36 +30,22 @@
       throw TraceFormatError(.outOfRange, at: 8, expected: "1 to \(TraceLimits.eventsPerBlock) events")
     }
     laneCount = unsafe Int(block.u16(12))
-    let columnCount = unsafe Int(block.u16(14))
-    guard columnCount >= EventLayout.columnCount else { throw TraceFormatError(.outOfRange, at: 14, expected: "\(EventLayout.columnCount) columns or more") }
-    lanesOffset = EventLayout.headerSize + columnCount * EventLayout.directoryEntrySize
-    let columnsOffset = lanesOffset + laneCount * EventLayout.laneEntrySize
-    guard laneCount >= 1, laneCount <= EventBatch.laneLimit, columnsOffset <= size else {
+    let start = EventLayout.headerSize + laneCount * EventLayout.laneEntrySize
+    guard laneCount >= 1, laneCount <= EventBatch.laneLimit, start <= size else {
       throw TraceFormatError(.outOfRange, at: 12, expected: "1 to \(EventBatch.laneLimit) lanes inside the block")
     }
+    let flags = unsafe block.u16(14)
+    guard flags & ~EventLayout.hasRuns == 0 else { throw TraceFormatError(.outOfRange, at: 14, expected: "no flags but known ones") }
+    hasRuns = flags & EventLayout.hasRuns != 0
     firstSeq = unsafe block.u64(16)
     firstTime = unsafe block.u64(24)
     lastTime = unsafe block.u64(32)
     guard firstSeq >= 1, firstSeq <= UInt64(Int64.max) else { throw TraceFormatError(.outOfRange, at: 16, expected: "a sequence number from 1 to 2^63") }
-    var start = columnsOffset
-    for column in 0..<columnCount {
-      let at = EventLayout.headerSize + column * EventLayout.directoryEntrySize
-      let length = unsafe Int(block.u32(at + 4))
-      guard length <= size - start else { throw TraceFormatError(.outOfRange, at: at + 4, expected: "a column inside the block") }
-      let known = column < EventLayout.columnCount
-      guard let encoding = unsafe EventLayout.Encoding(rawValue: known ? block[at] : 0), unsafe !known || block[at + 1] <= 8 else {
-        throw TraceFormatError(.outOfRange, at: at, expected: "a known encoding, at most 8 bytes wide")
-      }
-      entries.append(Entry(encoding: encoding, width: unsafe Int(block[at + 1]), start: start, length: length))
-      start += length
-    }
-    guard start == size else { throw TraceFormatError(.inconsistent, at: EventLayout.headerSize, expected: "columns that fill the block") }
+    unsafe reader = SeriesReader(block, at: start)
   }
 
   mutating func decode(into batch: EventBatch) throws(TraceFormatError) {
-    let dataBytes = entries[EventLayout.Column.data.rawValue].length
-    guard dataBytes <= TraceLimits.dataPerBlock else { throw TraceFormatError(.outOfRange, at: entries[11].start, expected: "less data") }
-    batch.reserve(events: count, data: dataBytes)
+    batch.reserve(events: count, data: 0)
     batch.laneCount = laneCount
     batch.firstSeq = firstSeq
     // SAFETY: the tables have 256 entries each.
@@ -69,12 +54,19 @@
       unsafe batch.kindSteps[kind] = table.steps[kind]
     }
     let laneSizes = try readLanes(batch)
-    let totals = try readKinds(batch, laneSizes)
-    try readTimes(batch)
-    for column in 0..<8 { try readOperands(batch, column, count: totals[column]) }
-    try undoDeltas(batch, totals)
-    try checkCauses(batch, count: totals[2])
-    try readData(batch, count: totals[7])
+    try readRuns(batch, laneSizes)
+    let kindStart = try reader.take(count, "kinds")
+    let totals = try countKinds(batch, laneSizes, at: kindStart)
+    try readSeries(batch.scratch)
+    try mergeLanes(batch, laneSizes, kindStart)
+    try undoDifferences(batch, laneSizes, kindStart)
+    // SAFETY: each column has room for two values more than there are events.
+    for column in 0..<7 {
+      unsafe batch.columns[column][Int(totals[column])] = 0
+      unsafe batch.columns[column][Int(totals[column]) + 1] = 0
+    }
+    try readData(batch, kindStart)
+    guard reader.remaining == 0 else { throw TraceFormatError(.inconsistent, at: reader.offset, expected: "the end of the block") }
     batch.count = count
   }
 
@@ -83,7 +75,8 @@
     var last = -1
     var total = 0
     for lane in 0..<laneCount {
-      let at = lanesOffset + lane * EventLayout.laneEntrySize
+      let at = EventLayout.headerSize + lane * EventLayout.laneEntrySize
+      // SAFETY: `init` checked that the lanes are inside the block.
       let vcpu = unsafe block.u16(at)
       let size = unsafe Int(block.u32(at + 4))
       guard Int(vcpu) > last, Int(vcpu) < vcpuCount || vcpu == EventLayout.hostVCPU else {
@@ -95,150 +88,178 @@
       sizes.append(size)
       unsafe batch.laneVCPUs[lane] = vcpu
     }
-    guard total == count else { throw TraceFormatError(.inconsistent, at: lanesOffset, expected: "lanes that hold \(count) events together") }
+    guard total == count else {
+      throw TraceFormatError(.inconsistent, at: EventLayout.headerSize, expected: "lanes that hold \(count) events together")
+    }
     return sizes
   }
 
-  /// Brings lanes and kinds into the order of events and finds where each lane's values start. Returns the values in each column.
-  private func readKinds(_ batch: EventBatch, _ laneSizes: [Int]) throws(TraceFormatError) -> [Int] {
-    let lane = entries[EventLayout.Column.lane.rawValue]
-    let kind = entries[EventLayout.Column.kind.rawValue]
-    guard lane.encoding == .planes, lane.width == 1 || lane.width == 2, lane.length == lane.width * count else {
-      throw TraceFormatError(.inconsistent, at: lane.start, expected: "one lane of one or two bytes for each event")
+  /// Tells each event its lane.
+  private mutating func readRuns(_ batch: EventBatch, _ laneSizes: [Int]) throws(TraceFormatError) {
+    let at = try reader.take(4, "the number of runs")
+    let runs = unsafe Int(block.u32(at))
+    let failure = TraceFormatError(.inconsistent, at: at, expected: "runs of lanes that hold \(count) events together")
+    guard runs >= 1, runs <= count else { throw failure }
+    let scratch = batch.scratch
+    scratch.reserve(runs * 2, keeping: 0)
+    try unsafe reader.read(runs, into: scratch.values)
+    try unsafe reader.read(runs, into: scratch.values + runs)
+    var left = laneSizes
+    var event = 0
+    for run in 0..<runs {
+      // SAFETY: both series were just read; lanes and lengths are checked before they are used.
+      let (number, length) = unsafe (scratch.values[run], scratch.values[runs + run])
+      guard number < UInt64(laneCount), length < UInt64(left[Int(number)]) else { throw failure }
+      left[Int(number)] -= Int(length) + 1
+      unsafe (batch.lanes + event).update(repeating: UInt16(number), count: Int(length) + 1)
+      event += Int(length) + 1
     }
-    guard kind.encoding == .planes, kind.width == 1, kind.length == count else {
-      throw TraceFormatError(.inconsistent, at: kind.start, expected: "one kind of one byte for each event")
-    }
-    // SAFETY: both columns hold `count` entries (just checked) and so do the batch's buffers; lanes are checked before they index anything.
+    guard event == count else { throw failure }
+  }
+
+  /// Counts the kinds and finds where each lane's values start. Returns the values in each column.
+  private mutating func countKinds(_ batch: EventBatch, _ laneSizes: [Int], at start: Int) throws(TraceFormatError) -> SIMD8<UInt32> {
     var total = SIMD8<UInt32>()
-    var unknown = 0
-    var next: [Int] = []
-    var at = kind.start
-    for (index, size) in laneSizes.enumerated() {
-      unsafe batch.laneStarts[index] = total
-      next.append(at)
-      for position in at..<at + size {
-        let number = unsafe Int(block[position])
-        guard table.listed[number] else { throw TraceFormatError(.outOfRange, at: position, expected: "a kind that the header lists, not \(number)") }
-        total &+= table.steps[number]
-        unknown += table.known[number] ? 0 : 1
+    var position = start
+    for (lane, size) in laneSizes.enumerated() {
+      // SAFETY: there are `laneCount` lanes, and all kinds are inside the block.
+      unsafe batch.laneStarts[lane] = total
+      var counts = [Int](repeating: 0, count: 256)
+      unsafe counts.withUnsafeMutableBufferPointer { counts in
+        for at in position..<position + size { unsafe counts[Int(block[at])] &+= 1 }
       }
+      position += size
+      for kind in 0..<256 where counts[kind] > 0 {
+        guard table.listed[kind] else { throw TraceFormatError(.outOfRange, at: start, expected: "kinds that the header lists, not \(kind)") }
+        kindCounts[kind] += counts[kind]
+        total &+= table.steps[kind] &* UInt32(counts[kind])
+      }
+    }
+    batch.unknownCount = (0..<256).reduce(0) { $0 + (table.known[$1] ? 0 : kindCounts[$1]) }
+    return total
+  }
+
+  /// Reads the times and the first seven operands as they are stored.
+  private mutating func readSeries(_ scratch: DecodingScratch) throws(TraceFormatError) {
+    used = 0
+    for operand in [7, 0, 1, 2, 3, 4, 5, 6] {
+      for kind in 0..<256 where kindCounts[kind] > 0 && (operand == 7 || table.columns[kind] >> UInt8(operand) & 1 != 0) {
+        try readSeries(kindCounts[kind], scratch)
+        unsafe scratch.next[operand * 256 + kind] = used - kindCounts[kind]
+      }
+    }
+  }
+
+  /// Reads one series behind the others.
+  mutating func readSeries(_ size: Int, _ scratch: DecodingScratch) throws(TraceFormatError) {
+    if used + size > scratch.capacity { scratch.reserve(max(used + size, count * 4, scratch.capacity * 2), keeping: used) }
+    // SAFETY: there is room for `size` numbers from `used` on.
+    try unsafe reader.read(size, into: scratch.values + used)
+    used += size
+  }
+
+  /// Brings kinds and times into the order of events.
+  private func mergeLanes(_ batch: EventBatch, _ laneSizes: [Int], _ start: Int) throws(TraceFormatError) {
+    let scratch = batch.scratch
+    var next: [Int] = []
+    var at = start
+    for size in laneSizes {
+      next.append(at)
       at += size
     }
-    let ends = Array(next.dropFirst()) + [at]
-    for index in 0..<count {
-      let number = unsafe Int(block[lane.start + index]) | (lane.width == 2 ? Int(block[lane.start + count + index]) << 8 : 0)
-      guard number < laneCount else { throw TraceFormatError(.outOfRange, at: lane.start + index, expected: "a lane below \(laneCount)") }
-      unsafe batch.lanes[index] = UInt16(number)
-      let position = next[number]
-      guard position < ends[number] else { throw TraceFormatError(.inconsistent, at: lane.start + index, expected: "as many events as the lane holds") }
-      unsafe batch.kinds[index] = block[position]
-      next[number] = position + 1
-    }
-    batch.unknownCount = unknown
-    return (0..<8).map { Int(total[$0]) }
-  }
-
-  private func readTimes(_ batch: EventBatch) throws(TraceFormatError) {
-    let entry = entries[EventLayout.Column.time.rawValue]
-    try unsafe read(entry, count: count, into: batch.times)
     var time = firstTime
     var wrapped = false
-    for index in 0..<count {
-      let (sum, overflow) = unsafe time.addingReportingOverflow(batch.times[index])
-      wrapped = wrapped || overflow
-      time = sum
-      unsafe batch.times[index] = sum
-    }
-    guard !wrapped, time == lastTime else { throw TraceFormatError(.inconsistent, at: entry.start, expected: "time steps that end at \(lastTime)") }
-  }
-
-  private func readOperands(_ batch: EventBatch, _ column: Int, count: Int) throws(TraceFormatError) {
-    let values = unsafe batch.columns[column]
-    try unsafe read(entries[EventLayout.Column.gpa.rawValue + column], count: count, into: values)
-    // SAFETY: each column has room for two values more than there are events.
-    unsafe values[count] = 0
-    unsafe values[count + 1] = 0
-  }
-
-  /// Makes addresses and digests whole again: each is a difference from the lane's one before.
-  private func undoDeltas(_ batch: EventBatch, _ totals: [Int]) throws(TraceFormatError) {
-    for lane in 0..<laneCount {
-      // SAFETY: lane starts ascend and end at the columns' totals.
-      let start = unsafe batch.laneStarts[lane]
-      for column in [0, 1, 5] {
-        let end = unsafe lane + 1 < laneCount ? Int(batch.laneStarts[lane + 1][column]) : totals[column]
-        let values = unsafe batch.columns[column]
-        var last: UInt64 = 0
-        if column == 5 {
-          for index in Int(start[column])..<end {
-            last &+= unsafe values[index]
-            unsafe values[index] = last
-          }
-        } else {
-          for index in Int(start[column])..<end {
-            last &+= unsafe EventLayout.unzigzag(values[index])
-            unsafe values[index] = last
-          }
-        }
+    // SAFETY: each lane has as many events as its size says, and each kind as many times as events (both checked).
+    unsafe next.withUnsafeMutableBufferPointer { next in
+      let (values, times) = unsafe (scratch.values, scratch.next + 7 * 256)
+      for index in 0..<count {
+        let lane = unsafe Int(batch.lanes[index])
+        let kind = unsafe block[next[lane]]
+        unsafe next[lane] &+= 1
+        unsafe batch.kinds[index] = kind
+        let (sum, overflow) = unsafe time.addingReportingOverflow(values[times[Int(kind)]])
+        unsafe times[Int(kind)] &+= 1
+        wrapped = wrapped || overflow
+        time = sum
+        unsafe batch.times[index] = sum
       }
     }
+    guard !wrapped, time == lastTime else { throw TraceFormatError(.inconsistent, at: start, expected: "time steps that end at \(lastTime)") }
+  }
+
+  /// Brings operands into lane order and makes them whole again.
+  private func undoDifferences(_ batch: EventBatch, _ laneSizes: [Int], _ start: Int) throws(TraceFormatError) {
+    let scratch = batch.scratch
+    let (values, next, gpas, columns) = unsafe (scratch.values, scratch.next, scratch.gpas, batch.columns)
+    var position = start
+    var at = SIMD8<UInt32>()
+    var farthest: UInt64 = 0
+    // SAFETY: a kind has as many numbers in each of its series as it has events, and a column as many values as its kinds have events together.
+    unsafe EventLayout.coding.withUnsafeBufferPointer { coding in
+      @inline(__always) func take(_ operand: Int, _ kind: Int) -> UInt64 {
+        let number = unsafe next[operand &* 256 &+ kind]
+        unsafe next[operand &* 256 &+ kind] = number &+ 1
+        return unsafe values[number]
+      }
+      for size in laneSizes {
+        var (gpa, rip, rendezvous, digest) = (0 as UInt64, 0 as UInt64, 0 as UInt64, 0 as UInt64)
+        unsafe gpas.update(repeating: 0, count: 256)
+        for place in position..<position + size {
+          let kind = unsafe Int(block[place])
+          let mask = unsafe batch.kindColumns[kind]
+          if mask & 1 != 0 {
+            let code = unsafe coding[kind]
+            let delta = EventLayout.unzigzag(take(0, kind))
+            if code & EventLayout.isPage != 0 {
+              gpa = unsafe EventLayout.rotatedLeft(EventLayout.rotatedRight(gpas[kind]) &+ delta)
+            } else {
+              gpa = unsafe (code & EventLayout.followsLane != 0 ? gpa : gpas[kind]) &+ delta
+            }
+            unsafe gpas[kind] = gpa
+            unsafe columns[0][Int(at[0])] = gpa
+          }
+          if mask & 2 != 0 {
+            rip &+= EventLayout.unzigzag(take(1, kind))
+            unsafe columns[1][Int(at[1])] = rip
+          }
+          if mask & 4 != 0 {
+            let distance = take(2, kind)
+            farthest = max(farthest, distance)
+            unsafe columns[2][Int(at[2])] = distance
+          }
+          if mask & 8 != 0 { unsafe columns[3][Int(at[3])] = take(3, kind) }
+          if mask & 16 != 0 {
+            var b = take(4, kind)
+            if unsafe coding[kind] & EventLayout.numbersRendezvous != 0 {
+              b = rendezvous &+ EventLayout.unzigzag(b)
+              rendezvous = b
+            }
+            unsafe columns[4][Int(at[4])] = b
+          }
+          if mask & 32 != 0 {
+            digest &+= take(5, kind)
+            unsafe columns[5][Int(at[5])] = digest
+          }
+          if mask & 64 != 0 { unsafe columns[6][Int(at[6])] = take(6, kind) }
+          at &+= unsafe batch.kindSteps[kind]
+        }
+        position += size
+      }
+    }
+    if farthest >= firstSeq { try checkCauses(batch) }
   }
 
   /// A cause must be an earlier event. In all blocks but a trace's first ones no distance reaches back past event 1.
-  private func checkCauses(_ batch: EventBatch, count total: Int) throws(TraceFormatError) {
+  private func checkCauses(_ batch: EventBatch) throws(TraceFormatError) {
     let values = unsafe batch.columns[2]
-    var largest: UInt64 = 0
-    for index in 0..<total { largest = unsafe max(largest, values[index]) }
-    guard largest >= firstSeq else { return }
     var next = (0..<laneCount).map { unsafe Int(batch.laneStarts[$0][2]) }
+    // SAFETY: lanes and kinds were checked, and each lane's values end where the next one's start.
     for index in 0..<count where unsafe table.columns[Int(batch.kinds[index])] & 4 != 0 {
       let lane = unsafe Int(batch.lanes[index])
       guard unsafe values[next[lane]] < firstSeq + UInt64(index) else {
-        throw TraceFormatError(.outOfRange, at: entries[EventLayout.Column.cause.rawValue].start, expected: "causes from event 1 on")
+        throw TraceFormatError(.outOfRange, at: EventLayout.headerSize, expected: "causes from event 1 on")
       }
       next[lane] += 1
     }
   }
-
-  private func readData(_ batch: EventBatch, count: Int) throws(TraceFormatError) {
-    let entry = entries[EventLayout.Column.data.rawValue]
-    let offsets = unsafe batch.columns[7]
-    var at: UInt64 = 0
-    for index in 0..<count {
-      let length = unsafe offsets[index]
-      guard length <= UInt64(TraceLimits.dataPerEvent) else {
-        let at = entries[EventLayout.Column.dataLength.rawValue].start
-        throw TraceFormatError(.outOfRange, at: at, expected: "at most \(TraceLimits.dataPerEvent) bytes of data")
-      }
-      unsafe offsets[index] = at
-      at += length
-    }
-    guard at == UInt64(entry.length) else { throw TraceFormatError(.inconsistent, at: entry.start, expected: "\(at) bytes of data, not \(entry.length)") }
-    // SAFETY: two more values fit; the data fit because the batch reserved the entry's length.
-    unsafe offsets[count] = at
-    unsafe offsets[count + 1] = at
-    if entry.length > 0, let base = unsafe block.baseAddress { unsafe batch.data.copyMemory(from: base + entry.start, byteCount: entry.length) }
-  }
-
-  /// Reads a column of integers.
-  private func read(_ entry: Entry, count: Int, into values: UnsafeMutablePointer<UInt64>) throws(TraceFormatError) {
-    let failure = TraceFormatError(.inconsistent, at: entry.start, expected: "\(count) values in \(entry.length) bytes")
-    // SAFETY: the column lies inside the block (checked in `init`), its length is checked against the count before it is read, and `values` has room.
-    let base = unsafe block.baseAddress! + entry.start
-    switch entry.encoding {
-    case .planes:
-      guard entry.length == entry.width * count else { throw failure }
-      unsafe ColumnCodec.readPlanes(base, width: entry.width, count: count, into: values)
-    case .lengths:
-      guard unsafe ColumnCodec.readLengths(base, size: entry.length, count: count, into: values) else { throw failure }
-    }
-  }
-}
-
-extension UnsafeRawBufferPointer {
-  // Little-endian fields. SAFETY: bounds are checked by the callers above before each group of fields.
-  func u16(_ offset: Int) -> UInt16 { unsafe UInt16(littleEndian: loadUnaligned(fromByteOffset: offset, as: UInt16.self)) }
-  func u32(_ offset: Int) -> UInt32 { unsafe UInt32(littleEndian: loadUnaligned(fromByteOffset: offset, as: UInt32.self)) }
-  func u64(_ offset: Int) -> UInt64 { unsafe UInt64(littleEndian: loadUnaligned(fromByteOffset: offset, as: UInt64.self)) }
 }

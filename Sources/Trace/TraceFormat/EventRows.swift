@@ -111,4 +111,10 @@ public import TraceEvents
     let start = unsafe Int(rows[row].dataOffset)
     return unsafe start..<(row + 1 < count ? Int(rows[row + 1].dataOffset) : dataCount)
   }
+
+  /// Two bytes of the data, as a number.
+  func dataField(_ offset: Int) -> UInt16 {
+    // SAFETY: callers stay inside a row's data.
+    unsafe UInt16(littleEndian: data.loadUnaligned(fromByteOffset: offset, as: UInt16.self))
+  }
 }

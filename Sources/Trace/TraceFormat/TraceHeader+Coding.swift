@@ -43,8 +43,8 @@ extension TraceHeader {
     var reader = ByteReader(bytes)
     try reader.expect(magic: Self.magic)
     let version = (major: try reader.integer(UInt16.self), minor: try reader.integer(UInt16.self))
-    guard version.major == Self.currentMajor else {
-      throw TraceFormatError(.unsupported, at: 4, expected: "major version \(Self.currentMajor), not \(version.major)")
+    guard (Self.oldestMajor...Self.currentMajor).contains(version.major) else {
+      throw TraceFormatError(.unsupported, at: 4, expected: "major version \(Self.oldestMajor) to \(Self.currentMajor), not \(version.major)")
     }
     let required = try reader.integer(UInt64.self)
     guard required & ~Self.knownFeatures == 0 else {

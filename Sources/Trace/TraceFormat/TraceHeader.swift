@@ -3,8 +3,10 @@ public import TraceEvents
 /// What a trace says of itself: who recorded what, and how to read it. The first block of every file.
 public struct TraceHeader: Hashable, Sendable {
   /// The version that this module writes.
-  public static let currentMajor: UInt16 = 1
+  public static let currentMajor: UInt16 = 2
   public static let currentMinor: UInt16 = 0
+  /// The oldest version that this module reads. Version 1 differs in its events blocks alone.
+  public static let oldestMajor: UInt16 = 1
 
   /// A kind of event as recorded: what lets a reader skip kinds that it does not know.
   public struct Kind: Hashable, Sendable {
