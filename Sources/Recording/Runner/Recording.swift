@@ -37,7 +37,8 @@ public enum Recording {
       do throws(TraceFileError) {
         machine.writer = try TraceWriter(path: options.output, header: options.header(support), options: options.writerOptions)
       } catch { throw .file(error) }
-      machine.harvestsByTime = support.kind == .emulating
+      // Where every write traps no ring fills.
+      machine.harvestsByTime = support.kind == .emulating && options.writes != .exact
       // SAFETY: no data goes with it.
       _ = unsafe machine.writer?.append(.sessionStart, vcpu: TraceEvents.Event.host, a: UInt64(options.vcpuCount))
     }
