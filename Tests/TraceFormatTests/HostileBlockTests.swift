@@ -10,6 +10,8 @@ struct HostileBlockTests {
     let rows = EventRows(capacity: 1000, dataCapacity: TraceLimits.dataPerBlock)
     let events = randomEvents(count, header, &random)
     for event in asRuns ? withRuns(events, &random) : events where event.data.count < 100 { rows.append(event) }
+    // One page-write that is no runs, and all are stored as they are.
+    if !asRuns { rows.append(Event(.pageWrite, vcpu: 0, time: events.last?.time ?? 0, gpa: 4096, a: 1, data: [1, 2, 3])) }
     return EventEncoder(KindTable(header)).encode(rows)
   }
 
