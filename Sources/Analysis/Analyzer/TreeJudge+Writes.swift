@@ -20,14 +20,7 @@ extension TreeJudge {
       Finding.Reason(seq: entered, what: "vCPU \(vcpu) entered the guest: it wrote after that"),
     ]
     if hasTraces, protection.traced.isUntraced(frame, since: entered) {
-      var chain = because
-      if let removed = protection.traced.removedAt(frame) {
-        chain.append(Finding.Reason(seq: removed, what: "the write trace of the page was removed"))
-        chain.sort { $0.seq < $1.seq }
-      }
-      findings.report(
-        .treeGapWrite, at: event, expected: "no write reaches the page \(gpaText(frame << 12)) while the tree names it and no trace is on it",
-        observed: "\(who) wrote it between \(entered) and \(seq)", because: chain)
+      reportGap(event, observed: "\(who) wrote it between \(entered) and \(seq)", because: because, protection, &findings)
     }
     findings.report(
       target.isNode ? .treeNodeWrite : .treeProtectedWrite, at: event,
@@ -107,16 +100,25 @@ extension TreeJudge {
     let named = protection.tree.reached[frame]?.linked ?? (cover.mapping == nil ? nil : cover.since)
     if let named, protection.traced.isUntraced(frame) {
       let (seq, vcpu) = (event.seq, event.vcpu)
-      var chain = [Finding.Reason(seq: named.seq, what: "vCPU \(named.vcpu) made the tree name it")]
-      if let removed = protection.traced.removedAt(frame) {
-        chain.append(Finding.Reason(seq: removed, what: "the write trace of the page was removed"))
-        chain.sort { $0.seq < $1.seq }
-      }
-      findings.report(
-        .treeGapWrite, at: event, expected: "no write reaches the page \(gpaText(frame << 12)) while the tree names it and no trace is on it",
-        observed: "vCPU \(vcpu), outside integrity mode, wrote it at \(seq)", because: chain)
+      let reason = Finding.Reason(seq: named.seq, what: "vCPU \(named.vcpu) made the tree name it")
+      reportGap(event, observed: "vCPU \(vcpu), outside integrity mode, wrote it at \(seq)", because: [reason], protection, &findings)
     }
     judgeEffect(event, rip: rip, because: nil, protection, &findings)
+  }
+
+  private func reportGap(
+    _ event: borrowing EventView, observed: String, because: [Finding.Reason], _ protection: borrowing Protection,
+    _ findings: inout FindingCollector
+  ) {
+    let frame = event.gpa >> 12
+    var chain = because
+    if let removed = protection.traced.removedAt(frame) {
+      chain.append(Finding.Reason(seq: removed, what: "the write trace of the page was removed"))
+      chain.sort { $0.seq < $1.seq }
+    }
+    findings.report(
+      .treeGapWrite, at: event, expected: "no write reaches the page \(gpaText(frame << 12)) while the tree names it and no trace is on it",
+      observed: observed, because: chain)
   }
 
   private func judgeEffect(
