@@ -28,6 +28,7 @@ let package = Package(
   products: [
     .executable(name: "pagetape", targets: ["pagetape"]),
     .library(name: "PagetapeAnalysis", targets: ["TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Reports"]),
+    .library(name: "HappensBefore", targets: ["HappensBefore"]),
     .library(name: "PagetapeRecording", targets: ["Hypervisor", "Runner"]),
   ],
   dependencies: [
@@ -54,7 +55,8 @@ let package = Package(
     module("Runner", in: "Recording", needs: ["KVM", "X86", "GuestImages", "Hypervisor", "TraceEvents", "TraceFormat", "TraceFile"]),
     module("Synthesizer", in: "Recording", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "TraceFile"]),
 
-    // Analysis: judges from events alone; no KVM, no I/O.
+    // Analysis: judges from events alone; no KVM, no I/O. HappensBefore stands alone: it needs nothing of ours.
+    module("HappensBefore", in: "Analysis"),
     module("Analyzer", in: "Analysis", needs: ["TraceEvents", "TreeFormat", "TraceFormat"]),
     module("Reports", in: "Analysis", needs: ["TraceEvents", "TraceFormat", "Analyzer"]),
 
@@ -74,6 +76,7 @@ let package = Package(
     tests("GuestImagesTests", needs: ["GuestImages", "X86"]),
     tests("RunnerTests", needs: ["KVM", "GuestImages", "Hypervisor", "Runner", "TraceEvents", "TraceFormat", "TraceFile"]),
     tests("AnalyzerTests", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "Analyzer"]),
+    tests("HappensBeforeTests", needs: ["HappensBefore"]),
     tests("EndToEndTests", needs: ["TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Reports", "Synthesizer", "Hypervisor"]),
   ]
 )

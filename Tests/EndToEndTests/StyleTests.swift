@@ -33,6 +33,7 @@ struct StyleTests {
 
   @Test func layersGoOneWay() {
     let recording: Set = ["CKVM", "KVM", "Hypervisor", "X86", "GuestPrograms", "GuestImages", "Runner", "Synthesizer"]
+    let everything = recording.union(["TraceEvents", "TreeFormat", "TraceFormat", "TraceFile", "Analyzer", "Reports", "CZstd", "CFiles", "Glibc"])
     let forbidden: [(folder: String, modules: Set<String>)] = [
       ("Sources/Trace/TraceEvents/", recording.union(["TraceFormat", "TraceFile", "Analyzer", "Reports", "CZstd"])),
       ("Sources/Trace/TreeFormat/", recording.union(["TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Reports", "CZstd"])),
@@ -40,6 +41,7 @@ struct StyleTests {
       ("Sources/Trace/TraceFile/", recording.union(["Analyzer", "Reports"])),
       ("Sources/Recording/Hypervisor/", ["CKVM", "KVM", "Runner", "TraceFormat", "TraceFile", "Analyzer", "Reports", "Glibc"]),
       ("Sources/Recording/", ["Analyzer", "Reports"]),
+      ("Sources/Analysis/HappensBefore/", everything.union(["Interchange"])),
       ("Sources/Analysis/Analyzer/", recording.union(["TraceFile", "Reports", "CZstd", "Glibc"])),
       ("Sources/Analysis/Reports/", recording.union(["TraceFile", "CZstd"])),
     ]

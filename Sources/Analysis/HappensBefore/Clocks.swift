@@ -1,0 +1,184 @@
+/// Vector clocks of threads: who knows of whose past.
+///
+/// Each thread has a time of its own and a body, what it knows of the others' times. An access is stamped with an `Epoch`; it happened before
+/// whatever a thread does next exactly if that thread knows its epoch. Knowledge travels in snapshots: a release, a fork, a message takes one
+/// (O(1): the body is shared, not copied), an acquire, a thread's start, a delivery receives it.
+///
+/// A thread's time advances lazily: with the first access, or the first news, after a snapshot. So a time that somebody was told stands for
+/// one past and one body, and whoever knows a thread's time knows that body too: receiving what is known already costs one comparison.
+///
+/// Times are 32 bits and stick at the greatest. From there on an access can look ordered that is not; nothing looks unordered that is.
+///
+/// Memory is managed by hand, and none of it is handed out. Snapshots are owned by the caller: each must be released once.
+@safe public struct Clocks: ~Copyable {
+  /// A moment in a thread's time, as accesses are stamped with it.
+  public struct Epoch: BitwiseCopyable, Hashable, Sendable {
+    public var thread: Int32
+    public var time: UInt32
+
+    @inlinable
+    public init(thread: Int32, time: UInt32) {
+      self.thread = thread
+      self.time = time
+    }
+
+    /// No access: ordered before everything.
+    @inlinable public static var none: Epoch { Epoch(thread: 0, time: 0) }
+    @inlinable public var isNone: Bool { time == 0 }
+  }
+
+  /// What had happened before some moment; owned by whoever holds it.
+  public struct Snapshot: BitwiseCopyable, Sendable {
+    /// Whose past this is, and when; no thread's where several were joined.
+    @usableFromInline var epoch: Epoch
+    @usableFromInline var body: ClockBody
+
+    @inlinable
+    init(_ epoch: Epoch, _ body: ClockBody) {
+      self.epoch = epoch
+      self.body = body
+    }
+
+    /// Nothing happened before; needs no release.
+    @inlinable public static var empty: Snapshot { Snapshot(.none, .empty) }
+    @inlinable public var isEmpty: Bool { epoch.isNone && body.isEmpty }
+  }
+
+  @usableFromInline
+  struct Thread: BitwiseCopyable {
+    @usableFromInline var time: UInt32
+    /// Somebody was told this time: what happens next needs a later one.
+    @usableFromInline var isTold: Bool
+    @usableFromInline var body: ClockBody
+  }
+
+  /// `capacity` threads, of which the first `threadCount` are initialised.
+  @usableFromInline var threads: UnsafeMutablePointer<Thread>
+  private var capacity = 16
+  public private(set) var threadCount = 0
+  @usableFromInline var nodes = ClockNodes()
+  private let firstTime: UInt32
+
+  public init() { self.init(firstTime: 1) }
+
+  /// Times that start near their end let tests see what happens there.
+  package init(firstTime: UInt32) {
+    self.firstTime = max(1, firstTime)
+    unsafe threads = .allocate(capacity: capacity)
+  }
+
+  deinit { unsafe threads.deallocate() }
+
+  /// Nodes in use of the store behind all bodies: a measure of memory, 132 bytes each.
+  package var nodeCount: Int { nodes.liveCount }
+
+  // MARK: Threads
+
+  /// A new thread that knows nothing; its number is the count of threads before it.
+  public mutating func addThread() -> Int32 {
+    precondition(threadCount < Int(Int32.max))
+    if threadCount == capacity {
+      let larger = UnsafeMutablePointer<Thread>.allocate(capacity: 2 * capacity)
+      // SAFETY: as many as there are, into twice the room.
+      unsafe larger.initialize(from: threads, count: threadCount)
+      unsafe threads.deallocate()
+      unsafe threads = larger
+      capacity *= 2
+    }
+    // SAFETY: there is room for one more now.
+    unsafe (threads + threadCount).initialize(to: Thread(time: firstTime, isTold: false, body: .empty))
+    threadCount += 1
+    return Int32(threadCount - 1)
+  }
+
+  @inlinable
+  subscript(thread: Int32) -> Thread {
+    // SAFETY: the number is checked.
+    @inline(__always) get {
+      precondition(thread >= 0 && Int(thread) < threadCount)
+      return unsafe threads[Int(thread)]
+    }
+    @inline(__always) nonmutating _modify {
+      precondition(thread >= 0 && Int(thread) < threadCount)
+      yield unsafe &threads[Int(thread)]
+    }
+  }
+
+  // MARK: Accesses
+
+  /// The epoch of an access that the thread makes now: later than all that was told of it.
+  @inlinable
+  public mutating func epoch(of thread: Int32) -> Epoch {
+    if self[thread].isTold { advance(thread) }
+    return Epoch(thread: thread, time: self[thread].time)
+  }
+
+  /// Whether what the epoch stands for happened before whatever the thread does next: its own past, or known to it.
+  @inlinable
+  public func isOrdered(_ epoch: Epoch, before thread: Int32) -> Bool {
+    epoch.thread == thread || nodes.time(of: epoch.thread, in: self[thread].body) >= epoch.time
+  }
+
+  /// Whether what the epoch stands for happened before the snapshot.
+  @inlinable
+  public func isOrdered(_ epoch: Epoch, before snapshot: Snapshot) -> Bool {
+    (epoch.thread == snapshot.epoch.thread && epoch.time <= snapshot.epoch.time)
+      || nodes.time(of: epoch.thread, in: snapshot.body) >= epoch.time
+  }
+
+  @usableFromInline
+  mutating func advance(_ thread: Int32) {
+    self[thread].isTold = false
+    if self[thread].time < .max { self[thread].time += 1 }
+  }
+
+  // MARK: Snapshots
+
+  /// What has happened so far in the thread and before: for a release, a fork, a message.
+  public mutating func snapshot(of thread: Int32) -> Snapshot {
+    self[thread].isTold = true
+    let state = self[thread]
+    nodes.retain(state.body)
+    return Snapshot(Epoch(thread: thread, time: state.time), state.body)
+  }
+
+  /// From now on, what the snapshot holds happened before what the thread does: for an acquire, a start, a delivery, a join. The snapshot stays.
+  public mutating func receive(_ snapshot: Snapshot, in thread: Int32) {
+    let epoch = snapshot.epoch
+    if epoch.isNone {
+      if snapshot.body.isEmpty { return }
+    } else if epoch.thread == thread || (epoch.time != .max && isOrdered(epoch, before: thread)) {
+      // At the greatest time one epoch stands for many bodies: there the shortcut would lose edges, and invent races.
+      return
+    }
+    if self[thread].isTold { advance(thread) }
+    var body = nodes.join(self[thread].body, snapshot.body)
+    if !epoch.isNone { body = nodes.raise(body, epoch.thread, to: epoch.time) }
+    self[thread].body = body
+  }
+
+  public mutating func retain(_ snapshot: Snapshot) { nodes.retain(snapshot.body) }
+
+  public mutating func release(_ snapshot: Snapshot) { nodes.release(snapshot.body) }
+
+  /// Puts what another snapshot holds into `snapshot`: several senders of one message. The other one stays.
+  public mutating func join(_ other: Snapshot, into snapshot: inout Snapshot) {
+    if covers(snapshot, other) { return }
+    if covers(other, snapshot) {
+      nodes.retain(other.body)
+      nodes.release(snapshot.body)
+      snapshot = other
+      return
+    }
+    var body = nodes.join(snapshot.body, other.body)
+    if !snapshot.epoch.isNone { body = nodes.raise(body, snapshot.epoch.thread, to: snapshot.epoch.time) }
+    if !other.epoch.isNone { body = nodes.raise(body, other.epoch.thread, to: other.epoch.time) }
+    snapshot = Snapshot(.none, body)
+  }
+
+  /// Whether one snapshot surely holds all that another does; true only by epoch, or where the other is empty.
+  private func covers(_ one: Snapshot, _ other: Snapshot) -> Bool {
+    if other.isEmpty { return true }
+    return !other.epoch.isNone && other.epoch.time != .max && isOrdered(other.epoch, before: one)
+  }
+}
