@@ -161,19 +161,33 @@
 
   public mutating func release(_ snapshot: Snapshot) { nodes.release(snapshot.body) }
 
+  /// Adds what has happened so far in the thread to what a snapshot holds: a release of a lock, one more sender of a message.
+  public mutating func publish(_ thread: Int32, into snapshot: inout Snapshot) {
+    let own = self.snapshot(of: thread)
+    join(own, into: &snapshot)
+    release(own)
+  }
+
   /// Puts what another snapshot holds into `snapshot`: several senders of one message. The other one stays.
   public mutating func join(_ other: Snapshot, into snapshot: inout Snapshot) {
     if covers(snapshot, other) { return }
-    if covers(other, snapshot) {
-      nodes.retain(other.body)
-      nodes.release(snapshot.body)
-      snapshot = other
-      return
+    if covers(other, snapshot) { return replace(&snapshot, with: other) }
+    nodes.retain(other.body)
+    var body = nodes.join(other.body, snapshot.body)
+    if snapshot.epoch.isNone, body == other.body {
+      nodes.release(body)
+      return replace(&snapshot, with: other)
     }
-    var body = nodes.join(snapshot.body, other.body)
     if !snapshot.epoch.isNone { body = nodes.raise(body, snapshot.epoch.thread, to: snapshot.epoch.time) }
     if !other.epoch.isNone { body = nodes.raise(body, other.epoch.thread, to: other.epoch.time) }
+    nodes.release(snapshot.body)
     snapshot = Snapshot(.none, body)
+  }
+
+  private mutating func replace(_ snapshot: inout Snapshot, with other: Snapshot) {
+    nodes.retain(other.body)
+    nodes.release(snapshot.body)
+    snapshot = other
   }
 
   /// Whether one snapshot surely holds all that another does; true only by epoch, or where the other is empty.
