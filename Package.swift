@@ -57,6 +57,7 @@ let package = Package(
 
     // Analysis: judges from events alone; no KVM, no I/O. HappensBefore stands alone: it needs nothing of ours.
     module("HappensBefore", in: "Analysis"),
+    module("Interchange", in: "Analysis", needs: ["HappensBefore"]),
     module("Analyzer", in: "Analysis", needs: ["TraceEvents", "TreeFormat", "TraceFormat"]),
     module("Reports", in: "Analysis", needs: ["TraceEvents", "TraceFormat", "Analyzer"]),
 
@@ -65,6 +66,7 @@ let package = Package(
       name: "pagetape",
       dependencies: [
         "TraceEvents", "TraceFormat", "TraceFile", "GuestImages", "Hypervisor", "Runner", "Synthesizer", "Analyzer", "Reports",
+        "HappensBefore", "Interchange",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/CommandLine/pagetape",

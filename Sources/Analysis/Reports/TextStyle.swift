@@ -6,9 +6,9 @@ public struct TextStyle: Sendable {
 
   public static let plain = TextStyle(isColoured: false)
 
-  func good(_ text: String) -> String { paint(text, "32;1") }
-  func bad(_ text: String) -> String { paint(text, "31;1") }
-  func caution(_ text: String) -> String { paint(text, "33;1") }
+  public func good(_ text: String) -> String { paint(text, "32;1") }
+  public func bad(_ text: String) -> String { paint(text, "31;1") }
+  public func caution(_ text: String) -> String { paint(text, "33;1") }
 
   private func paint(_ text: String, _ code: String) -> String { isColoured ? "\u{1b}[\(code)m\(text)\u{1b}[0m" : text }
 

@@ -25,7 +25,12 @@ enum Terminal {
 
   /// Writes all of it, or fails with a status of 2: a report cut short by a full disk must not look whole.
   static func output(_ text: String) throws {
-    guard write(text, to: STDOUT_FILENO) else {
+    // SAFETY: bytes of bytes.
+    try unsafe output(text.utf8Span.span.bytes)
+  }
+
+  static func output(_ bytes: RawSpan) throws {
+    guard write(bytes, to: STDOUT_FILENO) else {
       // A reader that left (`| head`) has what it wanted: nothing to tell, but not everything was written either.
       if errno == EPIPE { throw ExitCode(ExitStatus.badUse.rawValue) }
       // SAFETY: strerror's string is copied at once.
@@ -35,11 +40,15 @@ enum Terminal {
 
   @discardableResult
   private static func write(_ text: String, to descriptor: Int32) -> Bool {
-    var text = text
-    return text.withUTF8 { bytes in
+    // SAFETY: bytes of bytes.
+    unsafe write(text.utf8Span.span.bytes, to: descriptor)
+  }
+
+  private static func write(_ bytes: RawSpan, to descriptor: Int32) -> Bool {
+    // SAFETY: `at` is below `count`, and the bytes live as long as this closure.
+    unsafe bytes.withUnsafeBytes { bytes in
       var at = 0
       while at < bytes.count {
-        // SAFETY: `at` is below `count`, and the buffer lives as long as this closure.
         let wrote = unsafe Glibc.write(descriptor, bytes.baseAddress.unsafelyUnwrapped + at, bytes.count - at)
         if wrote < 0 {
           if errno == EINTR { continue }

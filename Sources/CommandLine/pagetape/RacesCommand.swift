@@ -1,0 +1,55 @@
+import ArgumentParser
+import HappensBefore
+import Interchange
+import Reports
+
+struct RacesCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "races", abstract: "List the racy events of a trace in RAPID's STD format.",
+    discussion: """
+      An access is racy if an earlier one conflicts with it and is not ordered before it. Exit status: 0 no race, 1 races were found, 2 a malformed \
+      line, bad use or an I/O error.
+      """)
+
+  @Argument(help: "The trace; - is standard input.") var file: String
+  @Option(help: "What is ordered: hb, happens-before; shb, also the last write of a variable before each read of it.")
+  var semantics = OrderSemantics.shb
+  @Option(help: "text or json.") var format = OutputFormat.text
+
+  func run() throws {
+    var input = try RacesInput(file)
+    if input.isNative { return try runNative() }
+    var trace = STDRaces(semantics.detector)
+    do {
+      // SAFETY: reads at most as many bytes as there is room for.
+      try unsafe trace.read { try unsafe input.read(into: $0) }
+    } catch let error as STDError {
+      throw Failure("\(file): \(error)")
+    }
+    try report(trace)
+    if !trace.races.isEmpty { try ExitStatus.findings.end() }
+  }
+
+  private func report(_ trace: borrowing STDRaces) throws {
+    if format == .text {
+      let style = Terminal.style
+      let scope = "\(file): \(Count.text(trace.eventCount, "event"))"
+      if trace.races.isEmpty {
+        try Terminal.output("\(style.good("clean"))  \(scope), no race (\(semantics))\n")
+      } else {
+        let variables = Count.text(UInt64(trace.racyVariableCount), "variable")
+        try Terminal.output("\(style.bad("racy"))  \(scope), \(Count.text(UInt64(trace.races.count), "race")) on \(variables) (\(semantics))\n\n")
+      }
+    }
+    var report = RaceReport(format == .json ? .json : .text, semantics.detector, events: trace.eventCount) { try Terminal.output($0) }
+    try trace.write(to: &report)
+    try report.end()
+  }
+}
+
+/// `RaceDetector.Semantics` as an option's value.
+enum OrderSemantics: String, ExpressibleByArgument, CaseIterable {
+  case hb, shb
+
+  var detector: RaceDetector.Semantics { self == .hb ? .hb : .shb }
+}
