@@ -44,6 +44,7 @@
 
   /// The time of a thread as a body knows it, 0 for never heard of.
   @inlinable
+  @inline(__always)
   func time(of thread: Int32, in body: ClockBody) -> UInt32 {
     // SAFETY: a body's node is one of ours; the index within it is below 32.
     if body.bits < 1 << 29, thread < 32 { return unsafe words[body.node &* 32 &+ Int(thread)] }

@@ -108,6 +108,7 @@
 
   /// The epoch of an access that the thread makes now: later than all that was told of it.
   @inlinable
+  @inline(__always)
   public mutating func epoch(of thread: Int32) -> Epoch {
     if self[thread].isTold { advance(thread) }
     return Epoch(thread: thread, time: self[thread].time)
@@ -115,6 +116,7 @@
 
   /// Whether what the epoch stands for happened before whatever the thread does next: its own past, or known to it.
   @inlinable
+  @inline(__always)
   public func isOrdered(_ epoch: Epoch, before thread: Int32) -> Bool {
     epoch.thread == thread || nodes.time(of: epoch.thread, in: self[thread].body) >= epoch.time
   }

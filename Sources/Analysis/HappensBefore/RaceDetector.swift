@@ -37,6 +37,8 @@ public struct RaceDetector: ~Copyable {
   private var messages = GrowingTable(repeating: Clocks.Snapshot.empty)
   var variables = GrowingTable(repeating: Variable())
   var sets = AccessSets()
+  /// Of no meaning: a load that leads to nothing would be left out.
+  var prefetched: UInt32 = 0
 
   public init(_ semantics: Semantics) { self.init(semantics, firstTime: 1) }
 

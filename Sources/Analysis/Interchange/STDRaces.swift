@@ -26,6 +26,10 @@ public struct STDRaces: ~Copyable {
         let first = reader.lineCount + 1
         let count = try reader.nextBatch()
         if count == 0 { break }
+        for index in 0..<count {
+          let event = reader.event(index)
+          if event.operation == .read || event.operation == .write { detector.prefetch(event.operand) }
+        }
         for index in 0..<count { take(reader.event(index), first + UInt64(index)) }
       }
     }

@@ -12,7 +12,8 @@
     public var thread: Int32
     /// A variable, a lock or a thread; -1 for `begin` and `end`.
     public var operand: Int32
-    /// Where the location is in the buffer.
+    /// Where the operand and the location are in the buffer.
+    var operandStart: UInt32
     var locationStart: UInt32
     var locationEnd: UInt32
     public var operation: STDOperation
@@ -23,7 +24,7 @@
   private static let capacity = 1 << 18
   /// Loads of whole words may pass the end.
   private static let padding = 64
-  private static let batchSize = 1024
+  private static let batchSize = 256
 
   public private(set) var threads = NameTable()
   public private(set) var variables = NameTable()
@@ -33,6 +34,7 @@
 
   let buffer: UnsafeMutableRawPointer
   private let events: UnsafeMutablePointer<Event>
+  private let keys: UnsafeMutablePointer<NameTable.Key>
   /// What is not yet read of the buffer's bytes: up to `complete` there are whole lines, up to `end` bytes.
   private var start = 0
   private var complete = 0
@@ -43,11 +45,13 @@
     unsafe buffer = .allocate(byteCount: Self.capacity + Self.padding, alignment: 64)
     unsafe buffer.initializeMemory(as: UInt8.self, repeating: 0, count: Self.capacity + Self.padding)
     unsafe events = .allocate(capacity: Self.batchSize)
+    unsafe keys = .allocate(capacity: Self.batchSize)
   }
 
   deinit {
     unsafe buffer.deallocate()
     unsafe events.deallocate()
+    unsafe keys.deallocate()
   }
 
   // MARK: Bytes in
@@ -67,7 +71,7 @@
     end += count
     if count == 0 {
       hasEnded = true
-      if end > 0, byte(end - 1) != 0x0a {
+      if end > 0, unsafe buffer.load(fromByteOffset: end - 1, as: UInt8.self) != 0x0a {
         unsafe buffer.storeBytes(of: UInt8(ascii: "\n"), toByteOffset: end, as: UInt8.self)
         end += 1
       }
@@ -86,11 +90,13 @@
   public mutating func nextBatch() throws(STDError) -> Int {
     var count = 0
     var at = start
+    let text = unsafe STDText(buffer)
     while at < complete, count < Self.batchSize {
-      at = try readLine(at, count)
+      at = try readLine(text, at, count)
       count += 1
     }
     start = at
+    nameVariables(text, count)
     if count == 0, end - start >= Self.lineLimit {
       lineCount += 1
       throw malformed(start)
@@ -108,111 +114,54 @@
 
   /// The number of an event's location in a table of names; before the next `fill`.
   func location(of event: Event, in table: inout NameTable) -> Int32 {
+    let (start, length) = (Int(event.locationStart), Int(event.locationEnd - event.locationStart))
     // SAFETY: within the buffer, which is padded.
-    unsafe table.number(of: buffer + Int(event.locationStart), length: Int(event.locationEnd - event.locationStart))
+    return unsafe table.number(STDText(buffer).key(start, length: length), of: buffer + start, length: length)
   }
 
   // MARK: Lines
 
-  private static let ones: UInt64 = 0x0101_0101_0101_0101
-  private static let tops: UInt64 = 0x8080_8080_8080_8080
-
+  /// Reads the line at `at` as event `index` of the batch, but for its variable; returns where the next line starts.
   @inline(__always)
-  private func word(_ at: Int) -> UInt64 {
-    // SAFETY: within the buffer and its padding.
-    unsafe UInt64(littleEndian: buffer.loadUnaligned(fromByteOffset: at, as: UInt64.self))
-  }
-
-  @inline(__always)
-  private func byte(_ at: Int) -> UInt8 { unsafe buffer.load(fromByteOffset: at, as: UInt8.self) }
-
-  /// The index of the next bar, blank or control character; there is one, as a line feed ends the text. Collects bytes that are no ASCII.
-  @inline(__always)
-  private func fieldEnd(_ from: Int, _ seen: inout UInt64) -> Int {
-    var at = from
-    while true {
-      // Eight bytes at once: each of the two tests is exact for the lowest byte that it finds.
-      let word = word(at)
-      seen |= word
-      let bar = word ^ (Self.ones &* 0x7c)
-      let stop = (((bar &- Self.ones) & ~bar) | ((word &- Self.ones &* 0x21) & ~word)) & Self.tops
-      if stop != 0 { return at &+ stop.trailingZeroBitCount >> 3 }
-      at &+= 8
-    }
-  }
-
-  /// Reads the line at `at` as event `index` of the batch; returns where the next line starts.
-  @inline(__always)
-  private mutating func readLine(_ at: Int, _ index: Int) throws(STDError) -> Int {
+  private mutating func readLine(_ text: STDText, _ at: Int, _ index: Int) throws(STDError) -> Int {
     lineCount &+= 1
     var seen: UInt64 = 0
-    let threadEnd = fieldEnd(at, &seen)
-    let operationEnd = fieldEnd(threadEnd &+ 1, &seen)
-    let locationEnd = fieldEnd(operationEnd &+ 1, &seen)
-    guard threadEnd > at, byte(threadEnd) == 0x7c, byte(operationEnd) == 0x7c, locationEnd > operationEnd &+ 1 else { throw malformed(at) }
-    var next = locationEnd
-    if byte(next) == 0x0d { next &+= 1 }
-    guard byte(next) == 0x0a, next < complete, next &- at < Self.lineLimit else { throw malformed(at) }
-    guard let (operation, skipped) = operation(threadEnd &+ 1, operationEnd) else { throw malformed(at) }
-    if seen & Self.tops != 0, !isUTF8(at, locationEnd) { throw malformed(at) }
+    let threadEnd = text.fieldEnd(at, &seen)
+    let operationEnd = text.fieldEnd(threadEnd &+ 1, &seen)
+    let locationEnd = text.fieldEnd(operationEnd &+ 1, &seen)
+    let end = text.byte(locationEnd) == 0x0d ? locationEnd &+ 1 : locationEnd
+    guard threadEnd > at, text.byte(threadEnd) == 0x7c, text.byte(operationEnd) == 0x7c, locationEnd > operationEnd &+ 1,
+      text.byte(end) == 0x0a, end < complete, end &- at < Self.lineLimit, let operation = text.operation(threadEnd &+ 1, operationEnd),
+      seen & STDText.highBits == 0 || text.isUTF8(at, locationEnd)
+    else { throw malformed(at) }
     // SAFETY: the names lie in the buffer, which is padded; the index is below the size of a batch.
-    let thread = unsafe threads.number(of: buffer + at, length: threadEnd &- at)
+    let thread = unsafe threads.number(text.key(at, length: threadEnd &- at), of: text.base + at, length: threadEnd &- at)
+    let start = threadEnd &+ 1 &+ operation.prefix
+    let length = operationEnd &- 1 &- start
     var operand: Int32 = -1
-    if skipped > 0 {
-      let name = unsafe buffer + (threadEnd &+ 1 &+ skipped)
-      let length = operationEnd &- threadEnd &- 2 &- skipped
-      switch operation {
-      case .read, .write: operand = unsafe variables.number(of: name, length: length)
-      case .acquire, .release: operand = unsafe locks.number(of: name, length: length)
-      default: operand = unsafe threads.number(of: name, length: length)
-      }
+    switch operation.kind {
+    case .read, .write:
+      let key = text.key(start, length: length)
+      unsafe keys[index] = key
+    case .acquire, .release: operand = unsafe locks.number(text.key(start, length: length), of: text.base + start, length: length)
+    case .fork, .join: operand = unsafe threads.number(text.key(start, length: length), of: text.base + start, length: length)
+    case .begin, .end: break
     }
     unsafe events[index] = Event(
-      thread: thread, operand: operand, locationStart: UInt32(truncatingIfNeeded: operationEnd &+ 1),
-      locationEnd: UInt32(truncatingIfNeeded: locationEnd), operation: operation)
-    return next &+ 1
+      thread: thread, operand: operand, operandStart: UInt32(truncatingIfNeeded: start), locationStart: UInt32(truncatingIfNeeded: operationEnd &+ 1),
+      locationEnd: UInt32(truncatingIfNeeded: locationEnd), operation: operation.kind)
+    return end &+ 1
   }
 
-  /// The operation of a field, and how many bytes stand before its operand: none where it has none.
-  @inline(__always)
-  private func operation(_ start: Int, _ end: Int) -> (STDOperation, Int)? {
-    let word = word(start)
-    let found: (STDOperation, Int)
-    switch word & 0xffff {
-    case 0x2872: found = (.read, 2)
-    case 0x2877: found = (.write, 2)
-    default:
-      switch word & 0xffff_ffff {
-      case 0x2871_6361: found = (.acquire, 4)
-      case 0x286c_6572: found = (.release, 4)
-      case 0x6b72_6f66: found = (.fork, 5)
-      case 0x6e69_6f6a: found = (.join, 5)
-      default: return bound(start, end)
-      }
-      if found.1 == 5, word >> 32 & 0xff != 0x28 { return nil }
+  /// Looks up the variables of a batch. Together, because most of the time goes into waiting for memory, and the processor waits for several
+  /// at once where nothing else is in between.
+  private mutating func nameVariables(_ text: STDText, _ count: Int) {
+    for index in 0..<count {
+      // SAFETY: the batch's events are set, and the keys of those that access a variable.
+      let event = unsafe events[index]
+      guard event.operation == .read || event.operation == .write else { continue }
+      let start = Int(event.operandStart)
+      unsafe events[index].operand = variables.number(keys[index], of: text.base + start, length: Int(event.locationStart) &- 2 &- start)
     }
-    guard end &- start > found.1 &+ 1, byte(end &- 1) == 0x29 else { return nil }
-    return found
-  }
-
-  /// `begin` or `end`, alone or with parentheses.
-  private func bound(_ start: Int, _ end: Int) -> (STDOperation, Int)? {
-    let word = word(start)
-    let found: (operation: STDOperation, length: Int)
-    if word & 0xff_ffff_ffff == 0x6e_6967_6562 {
-      found = (.begin, 5)
-    } else if word & 0xff_ffff == 0x64_6e65 {
-      found = (.end, 3)
-    } else {
-      return nil
-    }
-    let rest = end - start - found.length
-    let isWhole = rest == 0 || (rest >= 2 && byte(start + found.length) == 0x28 && byte(end - 1) == 0x29)
-    return isWhole ? (found.operation, 0) : nil
-  }
-
-  private func isUTF8(_ start: Int, _ end: Int) -> Bool {
-    // SAFETY: within the buffer.
-    unsafe String(validating: UnsafeRawBufferPointer(start: buffer + start, count: end - start), as: UTF8.self) != nil
   }
 }

@@ -48,7 +48,7 @@
   public mutating func append(_ bytes: RawSpan) {
     reserve(bytes.byteCount)
     // SAFETY: there is room for them.
-    for index in 0..<bytes.byteCount { unsafe base[count + index] = bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self) }
+    unsafe bytes.withUnsafeBytes { unsafe UnsafeMutableRawBufferPointer(start: base + count, count: bytes.byteCount).copyMemory(from: $0) }
     count += bytes.byteCount
   }
 
