@@ -79,6 +79,7 @@ let package = Package(
     tests("RunnerTests", needs: ["KVM", "GuestImages", "Hypervisor", "Runner", "TraceEvents", "TraceFormat", "TraceFile"]),
     tests("AnalyzerTests", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "Analyzer"]),
     tests("HappensBeforeTests", needs: ["HappensBefore"]),
+    tests("InterchangeTests", needs: ["HappensBefore", "Interchange"]),
     tests("EndToEndTests", needs: ["TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Reports", "Synthesizer", "Hypervisor"]),
   ]
 )

@@ -42,6 +42,7 @@ struct StyleTests {
       ("Sources/Recording/Hypervisor/", ["CKVM", "KVM", "Runner", "TraceFormat", "TraceFile", "Analyzer", "Reports", "Glibc"]),
       ("Sources/Recording/", ["Analyzer", "Reports"]),
       ("Sources/Analysis/HappensBefore/", everything.union(["Interchange"])),
+      ("Sources/Analysis/Interchange/", everything),
       ("Sources/Analysis/Analyzer/", recording.union(["TraceFile", "Reports", "CZstd", "Glibc"])),
       ("Sources/Analysis/Reports/", recording.union(["TraceFile", "CZstd"])),
     ]

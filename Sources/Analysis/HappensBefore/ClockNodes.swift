@@ -213,17 +213,18 @@
   }
 
   private mutating func joinLeaves(_ mine: ClockBody, _ theirs: ClockBody) -> ClockBody {
-    var isNewer = false
-    var isOlder = false
+    var newer: UInt32 = 0
+    var older: UInt32 = 0
     // SAFETY: both nodes are below `used`, 32 words each; pointers are taken anew where the store may have moved.
     var left = unsafe words + mine.node &* Self.width
     var right = unsafe words + theirs.node &* Self.width
     for index in 0..<Self.width {
-      isNewer = unsafe isNewer || right[index] > left[index]
-      isOlder = unsafe isOlder || left[index] > right[index]
+      let greatest = unsafe max(left[index], right[index])
+      newer |= unsafe greatest ^ left[index]
+      older |= unsafe greatest ^ right[index]
     }
-    if !isNewer { return isOlder ? mine : exchange(mine, for: theirs) }
-    if !isOlder { return exchange(mine, for: theirs) }
+    if newer == 0 { return older != 0 ? mine : exchange(mine, for: theirs) }
+    if older == 0 { return exchange(mine, for: theirs) }
     var node = mine.node
     if !isUnique(mine) {
       node = allocate()

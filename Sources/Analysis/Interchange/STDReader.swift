@@ -112,6 +112,15 @@
     return unsafe events[index]
   }
 
+  /// The location of an event of the last batch.
+  @_lifetime(borrow self)
+  public func location(of event: Event) -> RawSpan {
+    precondition(event.locationStart <= event.locationEnd && event.locationEnd <= Self.capacity)
+    // SAFETY: within the buffer, which stays as it is until the next `fill`.
+    let bytes = unsafe RawSpan(_unsafeStart: buffer + Int(event.locationStart), byteCount: Int(event.locationEnd - event.locationStart))
+    return unsafe _overrideLifetime(bytes, borrowing: self)
+  }
+
   /// The number of an event's location in a table of names; before the next `fill`.
   func location(of event: Event, in table: inout NameTable) -> Int32 {
     let (start, length) = (Int(event.locationStart), Int(event.locationEnd - event.locationStart))
