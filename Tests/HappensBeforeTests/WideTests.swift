@@ -89,7 +89,7 @@ struct WideTests {
 
   /// 100,000 threads in a fork tree, each of which reads what the first wrote, and writes what its parent reads after joining it.
   @Test func aTreeOfManyThreads() {
-    var detector = RaceDetector(.shb)
+    let detector = WatchedDetector(.shb)
     let count = 100_000
     var racy = detector.write(0, by: 0)
     for thread in 1..<Int32(count) { detector.fork(thread, by: (thread - 1) / 2) }
@@ -108,7 +108,7 @@ struct WideTests {
   /// A thread that is forked and joined and does nothing is a message: it orders, and takes no clock.
   @Test(arguments: RaceDetector.Semantics.allCases)
   func messagesTakeNoClock(_ semantics: RaceDetector.Semantics) {
-    var detector = RaceDetector(semantics)
+    let detector = WatchedDetector(semantics)
     for message in 2..<Int32(50_000) {
       let (from, to) = (message & 1, 1 - message & 1)
       #expect(!detector.write(0, by: from))
@@ -122,7 +122,7 @@ struct WideTests {
 
   /// A message may be forked by several and joined by several, and may turn out to be a thread after all.
   @Test func aMessageMayComeAlive() {
-    var detector = RaceDetector(.hb)
+    let detector = WatchedDetector(.hb)
     #expect(!detector.write(0, by: 0))
     #expect(!detector.write(1, by: 1))
     detector.fork(9, by: 0)
@@ -143,7 +143,7 @@ struct WideTests {
   /// A variable that a thousand threads read, and then one writes who heard of all of them, or of all but one.
   @Test(arguments: [true, false])
   func readersSpill(_ isComplete: Bool) {
-    var detector = RaceDetector(.hb)
+    let detector = WatchedDetector(.hb)
     let readers: Range<Int32> = 1..<1000
     for round in 0..<20 as Range<Int32> {
       for reader in readers { #expect(!detector.read(0, by: reader), "round \(round)") }
@@ -157,7 +157,7 @@ struct WideTests {
 
   /// Writes that all race, and reads that race with all of them or with one only.
   @Test func writersSpill() {
-    var detector = RaceDetector(.hb)
+    let detector = WatchedDetector(.hb)
     for writer in 0..<500 as Range<Int32> { #expect(detector.write(0, by: writer) == (writer > 0)) }
     for writer in 0..<499 as Range<Int32> { detector.send(0, by: writer) }
     detector.receive(0, by: 1000)

@@ -75,7 +75,8 @@ struct STDReaderTests {
   }
 
   @Test func aLineHasALimit() throws {
-    for (length, isFine) in [(STDReader.lineLimit, true), (STDReader.lineLimit + 1, false), (STDReader.lineLimit * 3, false), (STDReader.lineLimit * 9, false)] {
+    let limit = STDReader.lineLimit
+    for (length, isFine) in [(limit, true), (limit + 1, false), (limit * 3, false), (limit * 9, false)] {
       let text = "T0|w(y)|1\nT0|r(" + String(repeating: "x", count: length - 9) + ")|1\n"
       #expect(text.utf8.count == 10 + length)
       for piece in [1 << 20, 1 << 10] {

@@ -1,4 +1,4 @@
-/// Sets of accesses to one variable, for the variables whose accesses are not all ordered: at most one access a thread, sorted by thread.
+/// Sets of accesses to one variable, for the variables whose accesses are not all ordered: at most four times as many as there are threads.
 ///
 /// A set is named by a number that its variable keeps; 0 is the empty set, which is all that most variables ever have.
 @safe struct AccessSets: ~Copyable {
@@ -14,6 +14,8 @@
   private static let firstCapacity: Int32 = 4
 
   private var headers = GrowingTable(repeating: unsafe Header(base: nil, count: 0, capacity: 0, hint: 0))
+  /// By thread, while a set is pruned: where its last access is.
+  private var lastIndex = GrowingTable<Int32>(repeating: 0)
   private var used: Int32 = 1
   private var firstHole: Int32 = 0
 
@@ -37,23 +39,13 @@
     return true
   }
 
-  /// Puts an access into a set, in the place of an earlier one by the same thread. A set that is full first loses what happened before whatever
-  /// `thread`, which makes an access that outlives those, does next.
+  /// Puts an access into a set. A set that is full first loses what is ordered before whatever `thread` does next: `thread` has just made an
+  /// access that is kept, and stands in for those.
   mutating func insert(_ access: Clocks.Epoch, into set: inout Int32, dropping thread: Int32, _ clocks: borrowing Clocks) {
     if set == 0 { set = make() }
-    var at = place(of: access.thread, in: set)
-    // SAFETY: `at` is at most the count, and below it where it is read; there is room for one more where one is put in.
-    if at < headers[set].count, unsafe headers[set].base.unsafelyUnwrapped[Int(at)].thread == access.thread {
-      unsafe headers[set].base.unsafelyUnwrapped[Int(at)] = access
-      return
-    }
-    if headers[set].count == headers[set].capacity {
-      prune(set, before: thread, clocks)
-      at = place(of: access.thread, in: set)
-    }
-    let base = unsafe headers[set].base.unsafelyUnwrapped
-    for index in stride(from: Int(headers[set].count), to: Int(at), by: -1) { unsafe base[index] = unsafe base[index - 1] }
-    unsafe base[Int(at)] = access
+    if headers[set].count == headers[set].capacity { prune(set, before: thread, clocks) }
+    // SAFETY: there is room for one more now.
+    unsafe headers[set].base.unsafelyUnwrapped[Int(headers[set].count)] = access
     headers[set].count += 1
   }
 
@@ -79,27 +71,18 @@
     return set
   }
 
-  /// The index of the first access of a thread whose number is not lower.
-  private mutating func place(of thread: Int32, in set: Int32) -> Int32 {
-    guard let base = unsafe headers[set].base else { return 0 }
-    var low: Int32 = 0
-    var high = headers[set].count
-    while low < high {
-      let middle = (low + high) / 2
-      // SAFETY: `middle` is below the count.
-      if unsafe base[Int(middle)].thread < thread { low = middle + 1 } else { high = middle }
-    }
-    return low
-  }
-
-  /// Drops what is ordered; where that leaves more than half, makes room for twice as many. So the work is paid for by the insertions before it.
+  /// Drops what is ordered, and of each thread all but its last access; where that leaves more than half, makes room for twice as many. So the
+  /// work is paid for by the insertions before it.
   private mutating func prune(_ set: Int32, before thread: Int32, _ clocks: borrowing Clocks) {
     guard let base = unsafe headers[set].base else { return }
     let (count, capacity) = (headers[set].count, headers[set].capacity)
+    // SAFETY: indices are below the count, and `kept` never passes `index`; the larger memory holds all that is moved.
+    for index in 0..<count { unsafe lastIndex[base[Int(index)].thread] = index }
     var kept = 0
-    // SAFETY: `kept` never passes `index`, which is below the count; the larger memory holds all that is moved.
-    for index in 0..<Int(count) where unsafe !clocks.isOrdered(base[index], before: thread) {
-      unsafe base[kept] = unsafe base[index]
+    for index in 0..<count {
+      let access = unsafe base[Int(index)]
+      guard lastIndex[access.thread] == index, !clocks.isOrdered(access, before: thread) else { continue }
+      unsafe base[kept] = access
       kept += 1
     }
     headers[set].count = Int32(kept)
