@@ -82,6 +82,15 @@ struct RacesTests {
     #expect(empty.output == "clean  -: 0 events, no race (shb)\n")
   }
 
+  @Test func aTraceOfOurOwnIsToldApart() throws {
+    let tape = folder.file("x.tape").path
+    #expect(try Tool.run("generate", "--events", "1000", "--vcpus", "2", "--seed", "1", "-o", tape).status == 0)
+    #expect(try Tool.run("races", tape).error == "pagetape: \(tape): a trace of pagetape, not a text in RAPID's STD format; 'pagetape replay' judges it\n")
+    let piped = try Tool.run(["-c", "cat '\(tape)' | '\(Tool.path)' races -"], path: "/bin/sh")
+    #expect(piped.status == 2)
+    #expect(piped.error.hasPrefix("pagetape: -: a trace of pagetape"))
+  }
+
   @Test func manyRacesAreAllThere() throws {
     var lines = "M|w(x)|0\n"
     for number in 1...50_000 { lines += "T\(number % 3)|w(x)|\(number)\n" }

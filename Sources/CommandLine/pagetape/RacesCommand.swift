@@ -18,7 +18,10 @@ struct RacesCommand: ParsableCommand {
 
   func run() throws {
     var input = try RacesInput(file)
-    if input.isNative { return try runNative() }
+    if input.isNative {
+      try input.handBack()
+      return try runNative()
+    }
     var trace = STDRaces(semantics.detector)
     do {
       // SAFETY: reads at most as many bytes as there is room for.
