@@ -27,7 +27,7 @@ let package = Package(
   name: "pagetape",
   products: [
     .executable(name: "pagetape", targets: ["pagetape"]),
-    .library(name: "PagetapeAnalysis", targets: ["TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Reports"]),
+    .library(name: "PagetapeAnalysis", targets: ["TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Races", "Reports"]),
     .library(name: "HappensBefore", targets: ["HappensBefore"]),
     .library(name: "PagetapeRecording", targets: ["Hypervisor", "Runner"]),
   ],
@@ -57,16 +57,18 @@ let package = Package(
 
     // Analysis: judges from events alone; no KVM, no I/O. HappensBefore stands alone: it needs nothing of ours.
     module("HappensBefore", in: "Analysis"),
-    module("Interchange", in: "Analysis", needs: ["HappensBefore"]),
-    module("Analyzer", in: "Analysis", needs: ["TraceEvents", "TreeFormat", "TraceFormat"]),
+    module("TraceOrder", in: "Analysis", needs: ["HappensBefore", "TraceEvents"]),
+    module("Interchange", in: "Analysis", needs: ["HappensBefore", "TraceOrder", "TraceEvents", "TraceFormat"]),
+    module("Analyzer", in: "Analysis", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "HappensBefore", "TraceOrder"]),
+    module("Races", in: "Analysis", needs: ["TraceEvents", "TraceFormat", "HappensBefore", "TraceOrder", "Analyzer"]),
     module("Reports", in: "Analysis", needs: ["TraceEvents", "TraceFormat", "Analyzer"]),
 
     // Command line: thin.
     .executableTarget(
       name: "pagetape",
       dependencies: [
-        "TraceEvents", "TraceFormat", "TraceFile", "GuestImages", "Hypervisor", "Runner", "Synthesizer", "Analyzer", "Reports",
-        "HappensBefore", "Interchange",
+        "TraceEvents", "TraceFormat", "TraceFile", "GuestImages", "Hypervisor", "Runner", "Synthesizer", "HappensBefore", "TraceOrder", "Interchange",
+        "Analyzer", "Races", "Reports",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/CommandLine/pagetape",
@@ -77,7 +79,7 @@ let package = Package(
     tests("HypervisorTests", needs: ["TraceEvents", "TreeFormat", "Hypervisor"]),
     tests("GuestImagesTests", needs: ["GuestImages", "X86"]),
     tests("RunnerTests", needs: ["KVM", "GuestImages", "Hypervisor", "Runner", "TraceEvents", "TraceFormat", "TraceFile"]),
-    tests("AnalyzerTests", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "Analyzer"]),
+    tests("AnalyzerTests", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "TraceOrder", "HappensBefore", "Analyzer", "Races"]),
     tests("HappensBeforeTests", needs: ["HappensBefore"]),
     tests("InterchangeTests", needs: ["HappensBefore", "Interchange"]),
     tests("EndToEndTests", needs: ["TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Reports", "Synthesizer", "Hypervisor"]),

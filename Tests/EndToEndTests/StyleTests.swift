@@ -41,8 +41,10 @@ struct StyleTests {
       ("Sources/Trace/TraceFile/", recording.union(["Analyzer", "Reports"])),
       ("Sources/Recording/Hypervisor/", ["CKVM", "KVM", "Runner", "TraceFormat", "TraceFile", "Analyzer", "Reports", "Glibc"]),
       ("Sources/Recording/", ["Analyzer", "Reports"]),
-      ("Sources/Analysis/HappensBefore/", everything.union(["Interchange"])),
-      ("Sources/Analysis/Interchange/", everything),
+      ("Sources/Analysis/HappensBefore/", everything.union(["Interchange", "TraceOrder", "Races", "Inspection"])),
+      ("Sources/Analysis/TraceOrder/", everything.subtracting(["TraceEvents"]).union(["Interchange", "Races", "Inspection"])),
+      ("Sources/Analysis/Interchange/", everything.subtracting(["TraceEvents", "TraceFormat"]).union(["Races", "Inspection"])),
+      ("Sources/Analysis/Races/", recording.union(["TraceFile", "Reports", "CZstd", "Glibc", "Interchange", "Inspection"])),
       ("Sources/Analysis/Analyzer/", recording.union(["TraceFile", "Reports", "CZstd", "Glibc"])),
       ("Sources/Analysis/Reports/", recording.union(["TraceFile", "CZstd"])),
     ]

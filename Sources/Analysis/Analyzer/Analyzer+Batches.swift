@@ -22,7 +22,7 @@ extension Analyzer {
     switch cursor.kind {
     case .pageWrite:
       let gpa = cursor.gpa
-      return !stop.region.contains(gpa) && !protection.concerns(gpa >> 12)
+      return !stop.region.contains(gpa) && !protection.concerns(gpa >> 12) && scout.pass(Int(cursor.vcpu), frame: gpa >> 12)
     case .guestEnter:
       let index = Int(cursor.vcpu)
       guard index < facts.vcpus.count, !stop.needsLook(index, cursor.rip), tree.obligations.isEmpty, !alerts.isAwaited(index) else { return false }

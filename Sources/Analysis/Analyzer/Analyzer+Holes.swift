@@ -89,6 +89,7 @@ extension Analyzer {
     integrity.forget()
     alerts.forget()
     tree.forget()
+    scout.forget()
   }
 }
 

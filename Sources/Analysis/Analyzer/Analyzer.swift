@@ -1,11 +1,12 @@
 public import TraceEvents
+public import TraceFormat
 
 /// Judges a trace by its events alone, in order, in one pass.
 ///
 /// Feed it batches, tell it of holes, then ask for the verdict. It knows no KVM, reads no file, and shares no decision with the
 /// hypervisor that was recorded: only the vocabulary of events and the tree's on-page format. Memory is bounded by the pages and vCPUs
 /// that the trace touches, not by its length.
-public struct Analyzer: ~Copyable {
+public struct Analyzer: ~Copyable, TracePass {
   /// What the header of a trace says of the machine that was recorded.
   public struct Subject: Sendable {
     public var vcpuCount: Int
@@ -13,24 +14,29 @@ public struct Analyzer: ~Copyable {
     public var region: GuestRange
     public var attribution: WriteAttribution
     public var writes: WriteMode
+    /// One vCPU ran at a time, and its dirty ring was read before the next one's turn: every page-write's bytes are its vCPU's.
+    public var isSerial: Bool
 
     public init(
-      vcpuCount: Int, memory: [GuestRange], region: GuestRange, attribution: WriteAttribution, writes: WriteMode = .protected
+      vcpuCount: Int, memory: [GuestRange], region: GuestRange, attribution: WriteAttribution, writes: WriteMode = .protected, isSerial: Bool = false
     ) {
       self.vcpuCount = vcpuCount
       self.memory = memory
       self.region = region
       self.attribution = attribution
       self.writes = writes
+      self.isSerial = isSerial
     }
   }
 
+  let subject: Subject
   var facts: Facts
   var protection: Protection
   var stop: StopJudge
   var tree: TreeJudge
   var alerts: AlertJudge
   var integrity: IntegrityJudge
+  var scout: RaceScout
   var findings = FindingCollector()
   var undecided: [String] = []
   var events: UInt64 = 0
@@ -39,13 +45,18 @@ public struct Analyzer: ~Copyable {
   var lastSeq: UInt64 = 0
 
   public init(_ subject: Subject) {
+    self.subject = subject
     facts = Facts(subject)
     protection = Protection(subject)
     stop = StopJudge(subject)
     tree = TreeJudge(subject)
     alerts = AlertJudge(subject)
     integrity = IntegrityJudge(subject)
+    scout = RaceScout(subject)
   }
+
+  /// Every event is judged.
+  public var isDone: Bool { false }
 
   /// Judges one event held as a value: for hand-built sequences; streams come in batches.
   public mutating func consume(_ event: Event) {
@@ -67,6 +78,7 @@ public struct Analyzer: ~Copyable {
   mutating func dispatch(_ event: borrowing EventView, _ judges: Interests) {
     if judges.contains(.engine) { noteSession(event) }
     if judges.contains(.stop) { stop.judge(event, &findings) }
+    if judges.contains(.races) { scout.look(event, facts, protection) }
     // Most writes are to pages that protection never had to do with: nobody below would look at them.
     let kind = event.kind
     if kind == .pageWrite || kind == .guestWrite, !protection.concerns(event.gpa >> 12) {
@@ -95,6 +107,7 @@ public struct Analyzer: ~Copyable {
     if findings.hasPending { findings.settle() }
     let list = findings.findings.values.sorted { ($0.seq, $0.rule.rawValue) < ($1.seq, $1.rule.rawValue) }
     return Verdict(
-      events: events, lost: losses.events, findings: list, undecided: undecided, isIncomplete: !complete || losses.isIncomplete)
+      events: events, lost: losses.events, findings: list, undecided: undecided, isIncomplete: !complete || losses.isIncomplete,
+      suspects: scout.suspects)
   }
 }

@@ -8,6 +8,14 @@ extension Facts {
     attribution = subject.attribution
   }
 
+  init(copying other: borrowing Facts) {
+    vcpus = VCPUTable(copying: other.vcpus)
+    memory = other.memory
+    region = other.region
+    attribution = other.attribution
+    isRegionMapped = other.isRegionMapped
+  }
+
   /// Takes in an event that every judge has seen.
   mutating func apply(_ event: borrowing EventView) {
     guard Int(event.vcpu) < vcpus.count else {

@@ -25,4 +25,6 @@ public struct Finding: Hashable, Sendable {
   public var because: [Reason]
   /// Less specific rules that the same event breaks for the same reason.
   public var also: [Rule]
+  /// What a race, or a race foretold, has to show; nil for all other rules.
+  public var evidence: Evidence?
 }

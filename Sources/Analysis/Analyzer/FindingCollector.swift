@@ -1,5 +1,5 @@
 /// Gathers broken rules: first break in full, repeats as a count; of several rules broken by one event, the most specific one.
-struct FindingCollector {
+package struct FindingCollector {
   /// One broken rule at the event in hand, before precedence is settled.
   struct Break {
     var rule: Rule
@@ -10,11 +10,14 @@ struct FindingCollector {
     var expected: String
     var observed: String
     var because: [Finding.Reason]
+    var evidence: Finding.Evidence?
   }
 
-  private(set) var findings: [Rule: Finding] = [:]
+  package private(set) var findings: [Rule: Finding] = [:]
   private var pending: [Break] = []
   private var followers: [(rule: Rule, root: Rule)] = []
+
+  package init() {}
 
   mutating func report(
     _ rule: Rule, at event: borrowing EventView, expected: @autoclosure () -> String, observed: @autoclosure () -> String,
@@ -26,16 +29,17 @@ struct FindingCollector {
   }
 
   /// As above for what is found later than it happened (a thing that never came).
-  mutating func report(
+  package mutating func report(
     _ rule: Rule, seq: UInt64, vcpu: UInt16?, gpa: UInt64? = nil, rip: UInt64? = nil, expected: @autoclosure () -> String,
-    observed: @autoclosure () -> String, because: @autoclosure () -> [Finding.Reason] = []
+    observed: @autoclosure () -> String, because: @autoclosure () -> [Finding.Reason] = [], evidence: @autoclosure () -> Finding.Evidence? = nil
   ) {
     if let first = findings[rule], first.seq <= seq {  // The first break is told in full; later ones cost no strings.
       pending.append(Break(rule: rule, seq: seq, vcpu: vcpu, expected: "", observed: "", because: []))
       return
     }
     pending.append(
-      Break(rule: rule, seq: seq, vcpu: vcpu, gpa: gpa, rip: rip, expected: expected(), observed: observed(), because: because()))
+      Break(
+        rule: rule, seq: seq, vcpu: vcpu, gpa: gpa, rip: rip, expected: expected(), observed: observed(), because: because(), evidence: evidence()))
   }
 
   /// The event breaks `rule` only because of what was reported as `root`, now or before: listed under that, not as a finding of its own.
@@ -51,10 +55,10 @@ struct FindingCollector {
     findings[cover]?.also.append(rule)
   }
 
-  var hasPending: Bool { !pending.isEmpty || !followers.isEmpty }
+  package var hasPending: Bool { !pending.isEmpty || !followers.isEmpty }
 
   /// Settles what the event in hand broke. Called once after each event that reported something.
-  mutating func settle() {
+  package mutating func settle() {
     let rules = Set(pending.map(\.rule))
     for item in pending {
       if RulePrecedence.covered(item.rule, among: rules) { continue }
@@ -69,7 +73,7 @@ struct FindingCollector {
   private mutating func add(_ item: Break, also: [Rule]) {
     var finding = Finding(
       rule: item.rule, count: 1, seq: item.seq, vcpu: item.vcpu, gpa: item.gpa, rip: item.rip, expected: item.expected,
-      observed: item.observed, because: item.because.filter { $0.seq != 0 }.sorted { $0.seq < $1.seq }, also: also)
+      observed: item.observed, because: item.because.filter { $0.seq != 0 }.sorted { $0.seq < $1.seq }, also: also, evidence: item.evidence)
     if let known = findings[item.rule] {
       if known.seq <= item.seq || item.expected.isEmpty { finding = known }
       finding.count = known.count + 1

@@ -11,7 +11,8 @@ struct Interests: OptionSet {
   static let tree = Interests(rawValue: 1 << 4)
   /// Losses and the end of the session.
   static let engine = Interests(rawValue: 1 << 5)
-  static let all: Interests = [.facts, .stop, .integrity, .alerts, .tree]
+  static let races = Interests(rawValue: 1 << 6)
+  static let all: Interests = [.facts, .stop, .integrity, .alerts, .tree, .races]
 
   static func judges(of kind: EventKind) -> Interests {
     switch kind {

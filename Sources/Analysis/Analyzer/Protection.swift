@@ -40,6 +40,17 @@ struct Protection: ~Copyable {
     owedCalls = calls
   }
 
+  init(copying other: borrowing Protection) {
+    filter = other.filter
+    traced = other.traced
+    tree = other.tree
+    registration = other.registration
+    modes = other.modes
+    traps = other.traps
+    calls = other.calls
+    owedCalls = other.owedCalls
+  }
+
   /// Whether the page is or was traced, named by the tree, a node, or a driver page. A write to any other page is nobody's business here.
   func concerns(_ frame: UInt64) -> Bool { filter.isMarked(frame) }
 

@@ -38,6 +38,10 @@ public enum Rule: String, CaseIterable, Hashable, Sendable, BitwiseCopyable {
   case stopUninvitedEntry = "stop/uninvited-entry"
   case stopLostInterrupt = "stop/lost-interrupt"
   case stopCPUSetChanged = "stop/cpu-set-changed"
+  case raceStopWindow = "race/stop-window"
+  case raceProtectWindow = "race/protect-window"
+  case racePages = "race/pages"
+  case racePredicted = "race/predicted"
   case traceLost = "trace/lost"
   case traceDamaged = "trace/damaged"
 

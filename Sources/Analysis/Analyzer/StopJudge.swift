@@ -18,6 +18,15 @@ struct StopJudge: ~Copyable {
     region = subject.region
   }
 
+  init(copying other: borrowing StopJudge) {
+    vcpus = VCPUTable(copying: other.vcpus)
+    now = other.now
+    view = other.view
+    region = other.region
+    lastTime = other.lastTime
+    end = other.end
+  }
+
   /// Looks at the next event.
   mutating func judge(_ event: borrowing EventView, _ findings: inout FindingCollector) {
     let index = Int(event.vcpu)

@@ -12,6 +12,13 @@
     unsafe base.initialize(repeating: record, count: count)
   }
 
+  init(copying other: borrowing VCPUTable) {
+    count = other.count
+    unsafe base = .allocate(capacity: max(count, 1))
+    // SAFETY: both hold `count` records.
+    unsafe base.initialize(from: other.base, count: other.count)
+  }
+
   deinit { unsafe base.deallocate() }
 
   var indices: Range<Int> { 0..<count }

@@ -20,15 +20,46 @@ public struct Verdict: Sendable {
   public var undecided: [String]
   /// Something is missing: events were lost, bytes are damaged, or the recording did not end by itself.
   public var isIncomplete: Bool
+  /// Where races are possible, for a closer look: `Races` takes them.
+  public var suspects: RaceSuspects
 
-  init(events: UInt64, lost: UInt64, findings: [Finding], undecided: [String], isIncomplete: Bool) {
+  /// How far other orders of the events were searched for `race/predicted`; nil where there was nothing to search.
+  public var prediction: SearchBound?
+
+  /// What a bounded search covered.
+  public struct SearchBound: Hashable, Sendable {
+    /// Orders that were judged.
+    public var tried: Int
+    /// Orders that were not.
+    public var skipped: Int
+    /// Events that lie further apart than so many were not moved past each other.
+    public var window: UInt64
+
+    public init(tried: Int, skipped: Int, window: UInt64) {
+      self.tried = tried
+      self.skipped = skipped
+      self.window = window
+    }
+  }
+
+  init(events: UInt64, lost: UInt64, findings: [Finding], undecided: [String], isIncomplete: Bool, suspects: RaceSuspects) {
     self.events = events
     self.lost = lost
     self.findings = findings
     self.undecided = undecided
     self.isIncomplete = isIncomplete
+    self.suspects = suspects
     outcome = Self.outcome(findings, isIncomplete)
   }
+
+  /// Takes in what a closer look found.
+  public mutating func add(_ more: [Finding]) {
+    findings = (findings + more).sorted { ($0.seq, $0.rule.rawValue) < ($1.seq, $1.rule.rawValue) }
+    outcome = Self.outcome(findings, isIncomplete)
+  }
+
+  /// Something more is left open.
+  public mutating func note(_ open: String) { undecided.append(open) }
 
   /// The verdict on the rules that `glob` names alone. A hole stays a hole for every rule, and its findings stay listed: nothing held across it.
   public func restricted(to glob: RuleGlob) -> Verdict {

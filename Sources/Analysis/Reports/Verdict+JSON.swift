@@ -9,6 +9,9 @@ extension Verdict {
       ("lost", .number(lost)),
       ("findings", .array(findings.map(\.json))),
       ("undecided", .array(undecided.map { .string($0) })),
+      ("prediction", .optional(prediction) { bound in
+        .object([("tried", .number(UInt64(bound.tried))), ("skipped", .number(UInt64(bound.skipped))), ("window", .number(bound.window))])
+      }),
     ])
   }
 }
@@ -27,6 +30,38 @@ extension Finding {
       ("observed", .string(observed)),
       ("because", .array(because.map { .object([("seq", .number($0.seq)), ("what", .string($0.what))]) })),
       ("also", .array(also.map { .string($0.rawValue) })),
+    ] + (evidence?.members ?? []))
+  }
+}
+
+extension Finding.Evidence {
+  fileprivate var members: [(key: String, value: JSON)] {
+    switch self {
+    case .race(let first, let second, let missing): [("accesses", .array([first.json, second.json])), ("missing", .string(missing))]
+    case .reordering(let witness):
+      [
+        ("witness", .object([
+          ("rule", .string(witness.rule.rawValue)),
+          ("prefix", .number(witness.prefix)),
+          ("steps", .array(witness.steps.map { .object([("seq", .number($0.seq)), ("what", .string($0.what))]) })),
+        ]))
+      ]
+    }
+  }
+}
+
+extension Finding.Access {
+  fileprivate var json: JSON {
+    .object([
+      ("what", .string(what.rawValue)),
+      ("seq", .number(seq)),
+      ("vcpu", .number(UInt64(vcpu))),
+      ("gpa", .hex(gpa)),
+      ("length", .number(length)),
+      ("before", .optional(before) { .string(Hex.text($0)) }),
+      ("after", .optional(after) { .string(Hex.text($0)) }),
+      ("rip", .optional(rip) { .hex($0) }),
+      ("since", .optional(since) { .number($0) }),
     ])
   }
 }

@@ -15,6 +15,12 @@ extension Verdict {
       lines.append("Left open where the recording ends or has a hole:")
       lines += undecided.map { "  - \($0)" }
     }
+    if let prediction {
+      lines.append("")
+      lines.append(
+        "Other orders of the events: \(prediction.tried) tried"
+          + (prediction.skipped > 0 ? ", \(prediction.skipped) more not tried" : "") + "; no event was moved past another \(prediction.window) or more away.")
+    }
     return lines.joined(separator: "\n") + "\n"
   }
 
@@ -47,7 +53,25 @@ extension Finding {
       lines += TextStyle.wrap(reason.what, first: head + mark, rest: "            " + String(repeating: " ", count: mark.count))
       first = false
     }
+    if case .reordering(let witness) = evidence { lines += witness.lines }
     if !also.isEmpty { lines.append("  also      " + also.map(\.rawValue).joined(separator: ", ")) }
+    return lines
+  }
+}
+
+extension Finding.Witness {
+  /// So many steps are shown; the first and the last ones tell the story.
+  private static let shown = 24
+
+  /// The order that breaks the rule, one event a line.
+  fileprivate var lines: [String] {
+    var lines = ["  witness   everything up to [\(prefix)] as recorded, then"]
+    let cut = steps.count > Self.shown ? Self.shown / 2..<steps.count - Self.shown / 2 : 0..<0
+    for (index, step) in steps.enumerated() {
+      if index == cut.lowerBound, !cut.isEmpty { lines.append("            … \(Count.text(UInt64(cut.count), "event"))") }
+      if cut.contains(index) { continue }
+      lines.append("            [\(step.seq)] \(step.what)" + (index == steps.count - 1 ? ": breaks \(rule.rawValue)" : ""))
+    }
     return lines
   }
 }

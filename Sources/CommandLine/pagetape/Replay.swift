@@ -1,4 +1,5 @@
 import Analyzer
+import Races
 import TraceFile
 import TraceFormat
 
@@ -6,29 +7,15 @@ import TraceFormat
 enum Replay {
   /// Reads the whole trace and judges it.
   static func verdict(of reader: TraceReader) -> Verdict {
-    let header = reader.header
-    var analyzer = Analyzer(
-      Analyzer.Subject(
-        vcpuCount: header.vcpuCount, memory: header.memory, region: header.region, attribution: header.attribution, writes: header.writes))
-    let batch = EventBatch()
-    /// Offsets of the damaged places that the analyzer was told of.
-    var told: Set<UInt64> = []
-    while reader.nextBatch(into: batch) {
-      // A damaged place that swallowed events is told where they are missing; one that swallowed none, at the end.
-      for place in reader.damage where !told.contains(place.offset) {
-        guard let missing = place.missing, !missing.isEmpty else { continue }
-        told.insert(place.offset)
-        analyzer.noteHole(
-          lostEvents: UInt64(missing.count), firstSeq: missing.lowerBound, lastSeq: missing.upperBound - 1,
-          damage: place.what == .gap ? nil : "\(place)")
-      }
-      analyzer.consume(batch)
-    }
-    for place in reader.damage where !told.contains(place.offset) && place.what != .unfinished {
-      let missing = place.missing ?? 0..<0
-      analyzer.noteHole(
-        lostEvents: UInt64(missing.count), firstSeq: missing.lowerBound, lastSeq: missing.isEmpty ? 0 : missing.upperBound - 1, damage: "\(place)")
-    }
-    return analyzer.finish(isComplete: reader.isComplete)
+    Verdict(of: reader, Analyzer.Subject(reader.header), isComplete: reader.isComplete)
+  }
+}
+
+extension Analyzer.Subject {
+  /// The machine that a header describes.
+  init(_ header: TraceHeader) {
+    self.init(
+      vcpuCount: header.vcpuCount, memory: header.memory, region: header.region, attribution: header.attribution, writes: header.writes,
+      isSerial: header.property(TraceHeader.Property.Name.schedule) == "serial")
   }
 }

@@ -1,0 +1,25 @@
+extension Analyzer {
+  /// The judges as they are, to be shown events that the trace does not go on with. Races are not looked for by the copy.
+  package func copied() -> Analyzer {
+    var copy = Analyzer(subject)
+    copy.facts = Facts(copying: facts)
+    copy.protection = Protection(copying: protection)
+    copy.stop = StopJudge(copying: stop)
+    copy.tree = tree
+    copy.alerts = alerts
+    copy.integrity = integrity
+    copy.findings = findings
+    copy.undecided = undecided
+    copy.events = events
+    copy.losses = losses
+    copy.lastSeq = lastSeq
+    return copy
+  }
+
+  /// The earliest break behind `seq` of a rule of the groups that predictions are made of, `known` ones aside.
+  package func firstBreak(after seq: UInt64, besides known: Set<Rule>) -> Finding? {
+    findings.findings.values.filter {
+      $0.seq > seq && $0.rule.severity == .violation && ["stop", "tree", "integrity"].contains($0.rule.group) && !known.contains($0.rule)
+    }.min { ($0.seq, $0.rule.rawValue) < ($1.seq, $1.rule.rawValue) }
+  }
+}

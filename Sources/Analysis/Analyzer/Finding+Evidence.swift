@@ -1,0 +1,67 @@
+extension Finding {
+  /// What there is to show for a race.
+  public enum Evidence: Hashable, Sendable {
+    /// Two accesses, and what would have ordered them.
+    case race(first: Access, second: Access, missing: String)
+    /// Events in an order that happens-before allows as well as the one that was recorded: the rule breaks with the last one.
+    case reordering(Witness)
+  }
+
+  /// One of two accesses that nothing ordered.
+  public struct Access: Hashable, Sendable {
+    public enum What: String, Hashable, Sendable {
+      case read, write
+      /// A write that trapped and did not take effect.
+      case attempt
+      /// A write trace was put on the page.
+      case install
+      /// It was taken off.
+      case remove
+    }
+
+    public var what: What
+    public var seq: UInt64
+    public var vcpu: UInt16
+    public var gpa: UInt64
+    /// In bytes.
+    public var length: UInt64
+    /// Bytes of memory from `gpa` on, as far as they are known.
+    public var before: [UInt8]?
+    public var after: [UInt8]?
+    /// Nil where only the page is known, not the instruction.
+    public var rip: UInt64?
+    /// The `guestEnter` that it came after, where it is known no better than that; nil for an exact access.
+    public var since: UInt64?
+
+    public init(
+      _ what: What, seq: UInt64, vcpu: UInt16, gpa: UInt64, length: UInt64, before: [UInt8]? = nil, after: [UInt8]? = nil, rip: UInt64? = nil,
+      since: UInt64? = nil
+    ) {
+      self.what = what
+      self.seq = seq
+      self.vcpu = vcpu
+      self.gpa = gpa
+      self.length = length
+      self.before = before
+      self.after = after
+      self.rip = rip
+      self.since = since
+    }
+  }
+
+  /// A reordering of recorded events that breaks a rule.
+  public struct Witness: Hashable, Sendable {
+    /// The rule, by the same judges that judge recordings.
+    public var rule: Rule
+    /// Every event up to this one comes first, as it was recorded.
+    public var prefix: UInt64
+    /// Then these, in this order; those between them that are not named come later, if at all.
+    public var steps: [Reason]
+
+    public init(rule: Rule, prefix: UInt64, steps: [Reason]) {
+      self.rule = rule
+      self.prefix = prefix
+      self.steps = steps
+    }
+  }
+}

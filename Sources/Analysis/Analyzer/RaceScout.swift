@@ -1,0 +1,208 @@
+internal import HappensBefore
+internal import TraceEvents
+internal import TraceOrder
+
+/// Finds, in the one pass that judges every rule, the pages on which a race is possible at all: for `Races` to look at closely.
+///
+/// Page by page, not byte by byte, and without the events' data: a page is a suspect where two accesses to it are not ordered by happens-before and
+/// one of them was made in an elevated mode, or the page holds a node, driver data or the region; or where a write and a change of the page's
+/// protection are not ordered. Suspecting too much costs time only. For the page's ordinary writers the last epoch is kept, as FastTrack does.
+struct RaceScout: ~Copyable {
+  /// What the hot path must know of a vCPU: when it is, and whether what it writes is of interest by itself.
+  struct VCPU: BitwiseCopyable {
+    var time: UInt32 = 0
+    var isPrivileged = false
+    var isInIntegrityMode = false
+    /// The ack of a stop signal that it is in the stop state by, its moment, and the rendezvous; 0 for none.
+    var ack: UInt64 = 0
+    /// When it left the guest for that; the ack itself where it had left it before.
+    var outSince: UInt64 = 0
+    /// The last stop signal sent to it.
+    var stop: UInt64 = 0
+    var ackTime: UInt32 = 0
+    var ackNumber: UInt64 = 0
+
+    var isElevated: Bool { isPrivileged || isInIntegrityMode }
+  }
+
+  var vcpus: VCPUTable<VCPU>
+  var pages: PageEpochs
+  private var clocks: TraceClocks
+  private var histories: [UInt64: PageHistory] = [:]
+  private(set) var suspects = RaceSuspects()
+  private let region: GuestRange
+
+  /// Pages with a history, at most: some hundred MiB.
+  private static let historyLimit = 1 << 18
+  private static let unknownLimit = 4096
+
+  init(_ subject: Analyzer.Subject) {
+    vcpus = VCPUTable(repeating: VCPU(), count: subject.vcpuCount)
+    pages = PageEpochs(vcpuCount: subject.vcpuCount)
+    clocks = TraceClocks(vcpuCount: subject.vcpuCount)
+    region = subject.region
+    for index in vcpus.indices { vcpus[index].time = clocks.epoch(of: UInt16(index)).time }
+  }
+
+  /// An ordinary write to a page that protection has nothing to do with; false where `look` must be called instead.
+  @inline(__always)
+  mutating func pass(_ vcpu: Int, frame: UInt64) -> Bool {
+    guard vcpu < vcpus.count, !vcpus[vcpu].isElevated else { return false }
+    let time = vcpus[vcpu].time
+    return pages.repeats(frame, vcpu: UInt16(truncatingIfNeeded: vcpu), time: time) || takeOver(vcpu, frame, time)
+  }
+
+  /// The same, by another vCPU than the last one; false where the page has a history.
+  @inline(never)
+  private mutating func takeOver(_ vcpu: Int, _ frame: UInt64, _ time: UInt32) -> Bool {
+    let record = pages[frame]
+    switch record.owner {
+    case PageEpochs.watched: return false
+    case PageEpochs.shared: pages.note(inRow: record.time, vcpu: vcpu, time: time)
+    case PageEpochs.nobody: pages[frame] = PageEpochs.Record(time: time, owner: UInt16(vcpu))
+    default:
+      let last = Clocks.Epoch(thread: Int32(record.owner), time: record.time)
+      if clocks.isOrdered(last, before: UInt16(vcpu)) {
+        pages[frame] = PageEpochs.Record(time: time, owner: UInt16(vcpu))
+      } else {
+        pages.share(frame)
+        let shared = pages[frame]
+        if shared.owner == PageEpochs.shared { pages.note(inRow: shared.time, vcpu: vcpu, time: time) }
+      }
+    }
+    return true
+  }
+
+  /// Takes in any other event.
+  mutating func look(_ event: borrowing EventView, _ facts: borrowing Facts, _ protection: borrowing Protection) {
+    // A trace whose events name what is not there, over and over, is not worth the work.
+    guard clocks.unknownSources < Self.unknownLimit else {
+      suspects.isCut = true
+      return
+    }
+    switch event.kind {
+    case .pageWrite, .guestWrite: note(event, isWrite: true, protection)
+    case .writeTrap:
+      order(event)
+      note(event, isWrite: false, protection)
+    case .writeResult:
+      if event.a == WriteOutcome.applied.rawValue { note(event, isWrite: true, protection) }
+    case .regionAccess: note(event, isWrite: false, protection)
+    case .traceInstall, .traceRemove:
+      // Its moment is before whoever waits for it.
+      noteProtection(event)
+      order(event)
+    case .guestEnter, .guestExit, .hypercall, .hypercallResult, .pageContents, .alert: break
+    default:
+      // The moment of an ack is that of what its vCPU did before it.
+      let index = Int(event.vcpu)
+      let time = index < vcpus.count ? vcpus[index].time : 0
+      if TraceOrder.concerns(event.kind) { order(event) }
+      noteMode(event, time, facts)
+    }
+  }
+
+  /// A hole: no order is known across it, so nothing before it is compared with anything behind it.
+  mutating func forget() {
+    clocks.forget()
+    pages.removeAll()
+    histories.removeAll()
+    for index in vcpus.indices { vcpus[index].ack = 0 }
+  }
+
+  // MARK: Order
+
+  private mutating func order(_ event: borrowing EventView) {
+    clocks.take(event.value(withData: event.kind == .regionMap))
+    let index = Int(event.vcpu)
+    if index < vcpus.count { vcpus[index].time = clocks.epoch(of: event.vcpu).time }
+  }
+
+  /// Who is elevated, by the same events as everywhere; and who was stopped, for the map that should have waited for it.
+  private mutating func noteMode(_ event: borrowing EventView, _ time: UInt32, _ facts: borrowing Facts) {
+    let index = Int(event.vcpu)
+    guard index < vcpus.count else { return }
+    switch event.kind {
+    case .integrityEnter: vcpus[index].isInIntegrityMode = true
+    case .integrityLeave: vcpus[index].isInIntegrityMode = false
+    case .modeEnter: vcpus[index].isPrivileged = true
+    case .modeExit: vcpus[index].isPrivileged = false
+    case .vcpuOnline, .vcpuOffline: vcpus[index] = VCPU(time: vcpus[index].time)
+    case .stopAck:
+      vcpus[index].ack = event.seq
+      vcpus[index].outSince = facts.vcpus[index].lastExit > vcpus[index].stop ? facts.vcpus[index].lastExit : event.seq
+      vcpus[index].ackTime = time
+      vcpus[index].ackNumber = event.b
+    case .resumeTake: vcpus[index].ack = 0
+    case .stopSend:
+      if event.a < UInt64(vcpus.count) { vcpus[Int(event.a)].stop = event.seq }
+    case .regionMap: suspectAcks(event)
+    default: break
+    }
+  }
+
+  /// An ack that came before the map, though the map did not wait for it.
+  private mutating func suspectAcks(_ map: borrowing EventView) {
+    let (mapper, number) = (Int(map.vcpu), map.b)
+    for peer in 0..<vcpus.count where peer != mapper && vcpus[peer].ack != 0 && vcpus[peer].ackNumber == number {
+      let epoch = Clocks.Epoch(thread: Int32(peer), time: vcpus[peer].ackTime)
+      if !clocks.isOrdered(epoch, before: map.vcpu) { 
+        suspects.add(RaceSuspects.Order(early: vcpus[peer].outSince, ack: vcpus[peer].ack, late: map.seq, vcpu: UInt16(peer)))
+      }
+    }
+  }
+
+  // MARK: Accesses
+
+  private mutating func note(_ event: borrowing EventView, isWrite: Bool, _ protection: borrowing Protection) {
+    let index = Int(event.vcpu)
+    guard index < vcpus.count else { return }
+    let frame = event.gpa >> 12
+    let isElevated = vcpus[index].isElevated
+    let isInRegion = region.contains(event.gpa)
+    if isWrite, !isElevated, !isInRegion, !protection.concerns(frame), pass(index, frame: frame) { return }
+    let kind: PageHistory.Kind =
+      isWrite ? (isElevated ? .elevatedWrite : .write) : event.kind == .regionAccess ? .touch : .attempt
+    add(PageHistory.Access(epoch: clocks.epoch(of: event.vcpu), kind: kind), to: frame, isSpecial: isInRegion || protection.isSpecial(frame))
+  }
+
+  private mutating func add(_ access: PageHistory.Access, to frame: UInt64, isSpecial: Bool) {
+    if suspects.contains(frame, isSpecial: isSpecial) { return }
+    if histories[frame] == nil {
+      guard histories.count < Self.historyLimit else {
+        suspects.isCut = true
+        return
+      }
+      // From here on the page's writes are kept here.
+      histories[frame] = PageHistory(pages.take(frame))
+    }
+    guard let index = histories.index(forKey: frame) else { return }
+    if histories.values[index].add(access, isSpecial: isSpecial, clocks) {
+      suspects.add(frame, isSpecial: isSpecial)
+      histories.values[index] = PageHistory()
+    }
+  }
+
+  /// A change of protection is compared with every write of its pages.
+  private mutating func noteProtection(_ event: borrowing EventView) {
+    let range = FrameRange(gpa: event.gpa, count: event.a)
+    let access = PageHistory.Access(epoch: clocks.epoch(of: event.vcpu), kind: .protection)
+    if range.end - range.low <= 1 << 16 {
+      for frame in range.low..<range.end { add(access, to: frame, isSpecial: false) }
+    } else {
+      suspects.isCut = true
+    }
+  }
+}
+
+extension Protection {
+  /// Whether accesses to the page must be ordered whoever makes them: it stores a node, or is the driver's.
+  func isSpecial(_ frame: UInt64) -> Bool { tree.reached[frame] != nil || registration.driverPageKind(of: frame) != nil }
+}
+
+extension EventView {
+  /// The event as a value.
+  func value(withData: Bool) -> Event {
+    Event(kind, vcpu: vcpu, seq: seq, time: time, gpa: gpa, rip: rip, cause: cause, a: a, b: b, c: c, d: d, data: withData ? data : [])
+  }
+}

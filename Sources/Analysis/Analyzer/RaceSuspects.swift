@@ -1,0 +1,42 @@
+/// Where races are possible, by one pass over a trace: what `Races` looks at closely.
+public struct RaceSuspects: Sendable {
+  /// Two events that came in this order though nothing ordered them.
+  public struct Order: Hashable, Sendable {
+    /// The exit from the guest that an ack of a stop signal follows, and the ack.
+    public var early: UInt64
+    public var ack: UInt64
+    /// The map that did not wait for it.
+    public var late: UInt64
+    /// Whose ack.
+    public var vcpu: UInt16
+  }
+
+  /// Frame numbers, and whether all accesses to the page are of interest, be nobody elevated: it is a node's, the driver's, or of the region.
+  public private(set) var pages: [UInt64: Bool] = [:]
+  public private(set) var orders: [Order] = []
+  /// There was more to look at than is kept: not finding a race says less.
+  public internal(set) var isCut = false
+
+  private static let pageLimit = 4096
+  private static let orderLimit = 64
+
+  public var isEmpty: Bool { pages.isEmpty && orders.isEmpty }
+
+  /// Whether nothing new can be said of the page.
+  func contains(_ frame: UInt64, isSpecial: Bool) -> Bool {
+    guard !pages.isEmpty, let known = pages[frame] else { return false }
+    return known || !isSpecial
+  }
+
+  mutating func add(_ frame: UInt64, isSpecial: Bool) {
+    if pages[frame] == nil, pages.count >= Self.pageLimit {
+      isCut = true
+    } else {
+      pages[frame] = isSpecial || pages[frame] == true
+    }
+  }
+
+  mutating func add(_ order: Order) {
+    if orders.count < Self.orderLimit { orders.append(order) } else { isCut = true }
+  }
+}

@@ -1,0 +1,142 @@
+internal import Analyzer
+internal import HappensBefore
+internal import TraceEvents
+internal import TraceOrder
+
+/// An access to a suspected page, with all that a finding tells of it.
+struct PageAccess {
+  var what: Finding.Access.What
+  var seq: UInt64
+  var vcpu: UInt16
+  var epoch: Clocks.Epoch
+  /// Bytes in the page.
+  var bytes: ByteRuns
+  var mode: RaceAnalysis.Mode
+  /// Of the privileged mode that it was made in; 0 outside.
+  var rendezvous: UInt64
+  /// The stop signal that its vCPU had not acknowledged, 0 for none.
+  var pendingStop: UInt64
+  var rip: UInt64?
+  /// The entry into the guest that it came after; nil where it is exact.
+  var since: UInt64?
+  /// A touch of the region while it was not in the view: no access to memory, but one to privileged code had it come while the region was there.
+  var isOutOfView = false
+  /// Of each range of `bytes` what was in memory afterwards and, where it is known, before.
+  var after: [[UInt8]] = []
+  var before: [[UInt8]?] = []
+
+  var isElevated: Bool { mode != .ordinary }
+  var changesProtection: Bool { what == .install || what == .remove }
+
+  /// What was in these bytes of the page afterwards, and before; nil where that is not known. At most 16 bytes.
+  func values(of range: Range<Int>) -> (before: [UInt8]?, after: [UInt8]?) {
+    guard let index = bytes.ranges.firstIndex(where: { $0.lowerBound <= range.lowerBound && range.upperBound <= $0.upperBound }), index < after.count else {
+      return (nil, nil)
+    }
+    let start = range.lowerBound - bytes.ranges[index].lowerBound
+    let part = start..<start + min(range.count, 16)
+    return (before[index].map { Array($0[part]) }, Array(after[index][part]))
+  }
+
+  func conflicts(with other: PageAccess, isSpecial: Bool) -> Bool {
+    if changesProtection || other.changesProtection {
+      let access = changesProtection ? other : self
+      return changesProtection != other.changesProtection && access.what != .read
+    }
+    if what == .attempt || other.what == .attempt || (what == .read && other.what == .read) { return false }
+    if isOutOfView || other.isOutOfView { return (mode == .privileged || other.mode == .privileged) && bytes.meets(other.bytes) }
+    return (isSpecial || isElevated || other.isElevated) && bytes.meets(other.bytes)
+  }
+
+  /// Whether each is known to have touched the bytes that it shows: not where two vCPUs wrote the page at the same time, seen by the dirty ring.
+  func isCertain(against other: PageAccess, _ subject: Analyzer.Subject) -> Bool {
+    if subject.isSerial || (since == nil && other.since == nil) { return true }
+    return subject.attribution == .everyWrite && (seq < other.since ?? other.seq || other.seq < since ?? seq)
+  }
+}
+
+/// The accesses to one page that a later one may race with, and what is known of its bytes.
+struct PageAccesses {
+  private(set) var kept: [PageAccess] = []
+  private(set) var isSpecial: Bool
+  var contents = PageContents()
+
+  static let limit = 2048
+
+  init(isSpecial: Bool) { self.isSpecial = isSpecial }
+
+  /// Those that race with a new one; it is kept from here on. False in `fits` where one had to go for it.
+  mutating func add(_ access: PageAccess, _ clocks: borrowing TraceClocks) -> (races: [PageAccess], fits: Bool) {
+    var races: [PageAccess] = []
+    var next = 0
+    for index in kept.indices {
+      let other = kept[index]
+      let isBefore = clocks.isOrdered(other.epoch, before: access.vcpu)
+      if !isBefore, access.conflicts(with: other, isSpecial: isSpecial) { races.append(other) }
+      // What is ordered before a later access that touches all it touched can go: whoever races with it races with the later one.
+      let isReplaced =
+        isBefore && other.what == access.what && other.isElevated == access.isElevated && (other.mode == access.mode)
+        && other.rendezvous == access.rendezvous && access.bytes.covers(other.bytes)
+      if isReplaced { continue }
+      kept[next] = other
+      next += 1
+    }
+    kept.removeLast(kept.count - next)
+    kept.append(access)
+    guard kept.count > Self.limit else { return (races, true) }
+    kept.removeFirst()
+    return (races, false)
+  }
+
+  /// What every vCPU knows of can race with nothing any more.
+  mutating func prune(_ clocks: borrowing TraceClocks, vcpuCount: Int) {
+    var next = 0
+    for index in kept.indices {
+      let epoch = kept[index].epoch
+      var isKnown = true
+      for vcpu in 0..<vcpuCount where !clocks.isOrdered(epoch, before: UInt16(vcpu)) {
+        isKnown = false
+        break
+      }
+      if isKnown { continue }
+      kept[next] = kept[index]
+      next += 1
+    }
+    kept.removeLast(kept.count - next)
+  }
+
+  mutating func forget() {
+    kept.removeAll()
+    contents = PageContents()
+  }
+}
+
+/// What a page holds, byte by byte, as far as the trace has shown it.
+struct PageContents {
+  private var bytes: [UInt8] = []
+  private var known: [Bool] = []
+
+  mutating func set(_ page: [UInt8]) {
+    guard page.count == 4096 else { return }
+    bytes = page
+    known = Array(repeating: true, count: 4096)
+  }
+
+  mutating func store(_ data: ArraySlice<UInt8>, at offset: Int) {
+    guard offset >= 0, offset + data.count <= 4096 else { return }
+    if bytes.isEmpty {
+      bytes = Array(repeating: 0, count: 4096)
+      known = Array(repeating: false, count: 4096)
+    }
+    for (index, byte) in data.enumerated() {
+      bytes[offset + index] = byte
+      known[offset + index] = true
+    }
+  }
+
+  /// Nil where not all of them are known.
+  func read(_ range: Range<Int>) -> [UInt8]? {
+    guard !bytes.isEmpty, range.upperBound <= 4096, known[range].allSatisfy({ $0 }) else { return nil }
+    return Array(bytes[range])
+  }
+}

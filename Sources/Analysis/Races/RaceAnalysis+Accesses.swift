@@ -1,0 +1,86 @@
+internal import Analyzer
+internal import TraceEvents
+internal import TraceOrder
+
+/// From events to accesses.
+extension RaceAnalysis {
+  mutating func takeAccess(_ event: Event) {
+    let frame = event.gpa >> 12
+    guard pages[frame] != nil, let access = access(event, frame) else { return }
+    compare(access, on: frame)
+  }
+
+  /// The access that an event tells of, nil for none; what it did to the page's bytes is taken in.
+  private mutating func access(_ event: Event, _ frame: UInt64) -> PageAccess? {
+    let offset = Int(event.gpa & 4095)
+    switch event.kind {
+    case .pageWrite: return pageWrite(event, frame)
+    case .writeResult, .guestWrite:
+      let count = event.data.count / 2
+      guard count > 0, offset + count <= 4096, event.kind == .guestWrite || event.a == WriteOutcome.applied.rawValue else { return nil }
+      let after = event.data[count...].prefix(count)
+      pages[frame]?.contents.store(after, at: offset)
+      let rip = event.kind == .guestWrite ? event.rip : vcpus[Int(event.vcpu)].trap.rip
+      var access = make(event, .write, ByteRuns(offset..<offset + count), rip: rip)
+      access.after = [Array(after)]
+      access.before = [Array(event.data[..<count])]
+      return access
+    case .writeTrap:
+      guard !event.data.isEmpty, offset + event.data.count <= 4096 else { return nil }
+      return make(event, .attempt, ByteRuns(offset..<offset + event.data.count), rip: event.rip)
+    case .regionAccess:
+      let count = max(1, event.data.count)
+      let what = event.a == AccessKind.write.rawValue ? Finding.Access.What.write : .read
+      var access = make(event, what, ByteRuns(offset..<min(4096, offset + count)), rip: event.rip)
+      access.isOutOfView = true
+      return access
+    default: return nil
+    }
+  }
+
+  private mutating func pageWrite(_ event: Event, _ frame: UInt64) -> PageAccess? {
+    guard let diff = PageDiff(event.data), !diff.runs.isEmpty else { return nil }
+    var bytes = ByteRuns()
+    var before: [[UInt8]?] = []
+    for run in diff.runs {
+      let range = run.offset..<run.offset + run.bytes.count
+      bytes.append(range)
+      before.append(pages[frame]?.contents.read(range))
+      pages[frame]?.contents.store(run.bytes[...], at: run.offset)
+    }
+    var access = make(event, .write, bytes, rip: nil, since: vcpus[Int(event.vcpu)].entered)
+    access.after = diff.runs.map(\.bytes)
+    access.before = before
+    return access
+  }
+
+  private mutating func make(
+    _ event: Event, _ what: Finding.Access.What, _ bytes: ByteRuns, rip: UInt64?, since: UInt64? = nil
+  ) -> PageAccess {
+    let state = vcpus[Int(event.vcpu)]
+    let mode = state.mode == .privileged ? Mode.privileged : state.isInIntegrityMode ? .integrity : .ordinary
+    return PageAccess(
+      what: what, seq: event.seq, vcpu: event.vcpu, epoch: clocks.epoch(of: event.vcpu), bytes: bytes, mode: mode,
+      rendezvous: mode == .privileged ? state.rendezvous : 0, pendingStop: state.signals.isPending ? state.signals.stop : 0,
+      rip: rip == 0 ? nil : rip, since: since)
+  }
+
+  /// A trace put on pages, or taken off them.
+  mutating func takeProtection(_ event: Event) {
+    let (low, count) = (event.gpa >> 12, event.a)
+    for frame in pages.keys.sorted() where frame >= low && frame - low < count {
+      var access = PageAccess(
+        what: event.kind == .traceInstall ? .install : .remove, seq: event.seq, vcpu: event.vcpu, epoch: clocks.epoch(of: event.vcpu), bytes: .page,
+        mode: .ordinary, rendezvous: 0, pendingStop: 0)
+      if Int(event.vcpu) < vcpus.count, vcpus[Int(event.vcpu)].isInIntegrityMode { access.mode = .integrity }
+      compare(access, on: frame)
+    }
+  }
+
+  private mutating func compare(_ access: PageAccess, on frame: UInt64) {
+    guard let result = pages[frame]?.add(access, clocks) else { return }
+    if !result.fits { isCut = true }
+    for other in result.races { judge(other, access, on: frame) }
+    if findings.hasPending { findings.settle() }
+  }
+}

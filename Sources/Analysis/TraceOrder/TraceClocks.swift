@@ -1,0 +1,109 @@
+public import HappensBefore
+public import TraceEvents
+
+/// Happens-before of a trace as far as it has been taken, in vector clocks: is what one vCPU did up to some moment known to another?
+///
+/// Each vCPU is a thread of its own, and so is the host. Feed it every event that `TraceOrder.concerns`, in order.
+public struct TraceClocks: ~Copyable {
+  @usableFromInline var clocks = Clocks()
+  private var order: TraceOrder
+  private let vcpuCount: Int
+  /// What each event that may still be waited for knew; in the place of its number modulo their count, where a later one takes over.
+  private var messages: [Message]
+  /// What the installation of each trace knew, for the traps that come much later; with some that are gone.
+  private var installs: [UInt64: Clocks.Snapshot] = [:]
+  private var installLimit = 1024
+  /// Numbers from here on were seen by these clocks; 0 before the first event.
+  private var firstSeq: UInt64 = 0
+  /// How often an event waited for one that is no longer kept, or that nobody can wait for.
+  public private(set) var unknownSources = 0
+
+  private struct Message {
+    var seq: UInt64 = 0
+    var snapshot = Clocks.Snapshot.empty
+  }
+
+  /// A power of two. Whoever waits for something longer ago may find it gone.
+  private static let messageCount = 1 << 16
+
+  public init(vcpuCount: Int) {
+    self.vcpuCount = vcpuCount
+    order = TraceOrder(vcpuCount: vcpuCount)
+    messages = Array(repeating: Message(), count: Self.messageCount)
+    for _ in 0...vcpuCount { _ = clocks.addThread() }
+  }
+
+  /// The thread of a vCPU, or of the host (also for vCPU numbers that the machine does not have).
+  @inlinable public func thread(of vcpu: UInt16) -> Int32 { Int32(min(Int(vcpu), clocks.threadCount - 1)) }
+
+  /// When the vCPU's next access happens.
+  @inlinable public mutating func epoch(of vcpu: UInt16) -> Clocks.Epoch { clocks.epoch(of: thread(of: vcpu)) }
+
+  /// Whether what happened at `epoch` is ordered before what the vCPU does next.
+  @inlinable public func isOrdered(_ epoch: Clocks.Epoch, before vcpu: UInt16) -> Bool { clocks.isOrdered(epoch, before: thread(of: vcpu)) }
+
+  /// The events that the last one taken waited for.
+  public var sources: [UInt64] { order.sources }
+
+  /// Takes the next event that orders something.
+  public mutating func take(_ event: Event) {
+    if firstSeq == 0 { firstSeq = event.seq }
+    order.take(event)
+    let thread = thread(of: event.vcpu)
+    let isOnlyReceiver = TraceOrder.isOnlyReceiver(event.kind)
+    for seq in order.sources {
+      let index = Int(truncatingIfNeeded: seq) & (Self.messageCount - 1)
+      let message = messages[index]
+      if message.seq == seq {
+        clocks.receive(message.snapshot, in: thread)
+        if isOnlyReceiver {
+          clocks.release(message.snapshot)
+          messages[index] = Message()
+        }
+      } else if let install = installs[seq] {
+        clocks.receive(install, in: thread)
+      } else if seq >= firstSeq {
+        receiveAll(in: thread)
+      }
+    }
+    if TraceOrder.isSource(event.kind) {
+      let index = Int(truncatingIfNeeded: event.seq) & (Self.messageCount - 1)
+      clocks.release(messages[index].snapshot)
+      messages[index] = Message(seq: event.seq, snapshot: clocks.snapshot(of: thread))
+    }
+    if event.kind == .traceInstall { keepInstall(event.seq, clocks.snapshot(of: thread)) }
+  }
+
+  private mutating func keepInstall(_ seq: UInt64, _ snapshot: Clocks.Snapshot) {
+    if let old = installs.updateValue(snapshot, forKey: seq) { clocks.release(old) }
+    guard installs.count >= installLimit else { return }
+    let live = order.installs
+    for (seq, snapshot) in installs where !live.contains(seq) {
+      clocks.release(snapshot)
+      installs[seq] = nil
+    }
+    installLimit = max(1024, 2 * installs.count)
+  }
+
+  /// The event waited for something that is not known any more: for all there was, then. An edge too many hides a race, one too few would invent one.
+  private mutating func receiveAll(in thread: Int32) {
+    unknownSources += 1
+    for other in 0..<Int32(clocks.threadCount) where other != thread {
+      let all = clocks.snapshot(of: other)
+      clocks.receive(all, in: thread)
+      clocks.release(all)
+    }
+  }
+
+  /// A hole in the trace before event `seq`. Accesses before it must not be compared with accesses behind it: the caller forgets them.
+  public mutating func forget(before seq: UInt64 = 0) {
+    order.forget()
+    firstSeq = seq
+    for index in messages.indices where messages[index].seq != 0 {
+      clocks.release(messages[index].snapshot)
+      messages[index] = Message()
+    }
+    for install in installs.values { clocks.release(install) }
+    installs.removeAll()
+  }
+}

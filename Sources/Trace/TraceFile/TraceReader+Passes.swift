@@ -1,0 +1,26 @@
+public import TraceFormat
+
+extension TraceReader: TraceSource {
+  public func run<Pass: TracePass & ~Copyable>(_ pass: inout Pass) {
+    rewind()
+    let batch = EventBatch()
+    /// Offsets of the damaged places that the pass was told of.
+    var told: Set<UInt64> = []
+    while !pass.isDone, nextBatch(into: batch) {
+      // A damaged place that swallowed events is told where they are missing; one that swallowed none, at the end.
+      for place in damage where !told.contains(place.offset) {
+        guard let missing = place.missing, !missing.isEmpty, missing.upperBound <= batch.firstSeq else { continue }
+        told.insert(place.offset)
+        pass.noteHole(
+          lostEvents: UInt64(missing.count), firstSeq: missing.lowerBound, lastSeq: missing.upperBound - 1,
+          damage: place.what == .gap ? nil : "\(place)")
+      }
+      pass.consume(batch)
+    }
+    for place in damage where !told.contains(place.offset) && place.what != .unfinished {
+      let missing = place.missing ?? 0..<0
+      pass.noteHole(
+        lostEvents: UInt64(missing.count), firstSeq: missing.lowerBound, lastSeq: missing.isEmpty ? 0 : missing.upperBound - 1, damage: "\(place)")
+    }
+  }
+}

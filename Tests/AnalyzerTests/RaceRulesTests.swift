@@ -1,0 +1,201 @@
+import Analyzer
+import Races
+import Testing
+import TraceEvents
+import TraceFormat
+
+/// The rules `race/stop-window`, `race/protect-window` and `race/pages`, on events built by hand.
+@Suite struct RaceRulesTests {
+  /// A page that the mode's code works on, in ordinary memory.
+  static let mailbox: UInt64 = 0x5_3000
+
+  /// One rendezvous of two vCPUs. vCPU 1 writes the mailbox before its ack, vCPU 0 in the mode; `waits` says whether the map waited for the ack.
+  static func rendezvous(waits: Bool, peer: [UInt8] = [1], offset: UInt64 = 0, inWindow: Bool = true) -> StopScenario {
+    var scenario = StopScenario(2)
+    if !inWindow {
+      scenario.exit(1)
+      scenario.write(1, mailbox + offset, peer)
+      scenario.enter(1)
+    }
+    scenario.begin(0, stopping: [1])
+    scenario.exit(1)
+    if inWindow { scenario.write(1, mailbox + offset, peer) }
+    scenario.ack(1, leavingGuest: false)
+    if !waits { scenario.acks = [] }
+    scenario.map()
+    scenario.enterMode(0, .first)
+    scenario.exit(0, .hypercall)
+    scenario.write(0, mailbox, [7])
+    scenario.close(0)
+    return scenario
+  }
+
+  @Test("an order that somebody waited for is no race")
+  func ordered() {
+    let verdict = Self.rendezvous(waits: true).verdictWithRaces
+    #expect(verdict.outcome == .clean && verdict.findings.isEmpty, "\(verdict.findings)")
+    #expect(verdict.suspects.isEmpty)
+  }
+
+  @Test("a write before an ack that merely came earlier than the map races with the mode's, though nothing struck")
+  func stopWindow() throws {
+    let scenario = Self.rendezvous(waits: false)
+    let verdict = scenario.verdictWithRaces
+    let finding = try #require(verdict.findings.first { $0.rule == .raceStopWindow })
+    guard case .race(let first, let second, let missing)? = finding.evidence else {
+      Issue.record("no accesses")
+      return
+    }
+    #expect((first.vcpu, second.vcpu) == (1, 0))
+    #expect(first.gpa == Self.mailbox && second.gpa == Self.mailbox && first.length == 1)
+    #expect(first.after == [1] && second.after == [7] && second.before == [1])
+    #expect(first.seq < second.seq && first.since != nil)
+    let ack = try #require(scenario.events.first { $0.kind == .stopAck })
+    let map = try #require(scenario.events.first { $0.kind == .regionMap })
+    #expect(missing.contains("\(ack.seq)") && missing.contains("\(map.seq)"), "\(missing)")
+    #expect(finding.because.allSatisfy { $0.seq > 0 && $0.seq <= finding.seq })
+    #expect(verdict.findings.allSatisfy { $0.rule.group == "race" }, "\(verdict.findings.map(\.rule))")
+  }
+
+  @Test("outside the window it is a race of pages")
+  func pages() {
+    let rules = Self.rendezvous(waits: false, inWindow: false).verdictWithRaces.findings.map(\.rule)
+    #expect(rules.contains(.racePages) && !rules.contains(.raceStopWindow), "\(rules)")
+  }
+
+  @Test("other bytes of the page do not conflict")
+  func otherBytes() {
+    let verdict = Self.rendezvous(waits: false, offset: 8).verdictWithRaces
+    #expect(!verdict.suspects.pages.isEmpty)
+    #expect(!verdict.findings.contains { $0.rule == .raceStopWindow || $0.rule == .racePages }, "\(verdict.findings)")
+  }
+
+  @Test("the race is found whichever access comes first")
+  func peerLater() {
+    var scenario = StopScenario(3)
+    // Nobody stops vCPU 2, which writes after the mode did.
+    scenario.begin(0, stopping: [1])
+    scenario.ack(1)
+    scenario.map()
+    scenario.enterMode(0, .first)
+    scenario.exit(0, .hypercall)
+    scenario.write(0, Self.mailbox, [7])
+    scenario.exit(2)
+    scenario.enter(2)
+    scenario.exit(2)
+    scenario.write(2, Self.mailbox, [1])
+    scenario.enter(2)
+    scenario.close(0)
+    let rules = scenario.verdictWithRaces.findings.map(\.rule)
+    #expect(rules.contains(.racePages), "\(rules)")
+  }
+
+  @Test("two page-writes at the same time are left open, but not where one vCPU ran at a time")
+  func uncertain() {
+    var scenario = StopScenario(2)
+    scenario.begin(0, stopping: [])
+    scenario.map()
+    scenario.enterMode(0, .first)
+    // vCPU 1 is in the guest all the while.
+    scenario.exit(0, .hypercall)
+    scenario.write(0, Self.mailbox, [7])
+    scenario.exit(1)
+    scenario.write(1, Self.mailbox, [1])
+    scenario.enter(1)
+    scenario.close(0)
+    let verdict = scenario.verdictWithRaces
+    #expect(!verdict.findings.contains { $0.rule == .racePages })
+    #expect(verdict.undecided.contains { $0.contains("which of them wrote which byte is not certain") }, "\(verdict.undecided)")
+    scenario.finish()
+    let serial = Analyzer.Subject(
+      vcpuCount: 2, memory: [GuestRange(start: 0, length: 64 << 20)], region: StopScenario.region, attribution: .everyWrite, isSerial: true)
+    let again = Verdict(of: EventList(events: scenario.events, vcpuCount: 2), serial, isComplete: true)
+    #expect(again.findings.contains { $0.rule == .racePages }, "\(again.findings.map(\.rule))")
+  }
+
+  @Test("nothing is compared across a hole")
+  func hole() {
+    for lost in [LossCause.recorderOverflow, .dirtyRingOverflow] {
+      var scenario = Self.rendezvous(waits: false)
+      // Right before the mode's write.
+      let at = scenario.events.lastIndex { $0.kind == .pageWrite }!
+      var events = scenario.events
+      events.insert(Event(.eventsLost, vcpu: Event.host, time: events[at].time, a: 1, b: lost.rawValue), at: at)
+      for index in events.indices { events[index].seq = UInt64(index + 1) }
+      scenario.finish()
+      let subject = Analyzer.Subject(
+        vcpuCount: 2, memory: [GuestRange(start: 0, length: 64 << 20)], region: StopScenario.region, attribution: .everyWrite)
+      let verdict = Verdict(of: EventList(events: events, vcpuCount: 2), subject, isComplete: true)
+      let isFound = verdict.findings.contains { $0.rule == .raceStopWindow }
+      // Writes that the dirty ring lost change no order.
+      #expect(isFound == (lost == .dirtyRingOverflow), "\(lost): \(verdict.findings.map(\.rule))")
+    }
+  }
+
+  // MARK: Protection
+
+  @Test("a write that nothing orders with the installation of its page's trace")
+  func protectWindow() throws {
+    var scenario = TreeScenario()
+    scenario.pageWrite(1, TreeScenario.free)
+    scenario.enterIntegrity(0) { $0.protect(0, TreeScenario.free) }
+    let finding = try #require(scenario.verdictWithRaces.findings.first { $0.rule == .raceProtectWindow })
+    guard case .race(let first, let second, _)? = finding.evidence else {
+      Issue.record("no accesses")
+      return
+    }
+    #expect(first.what == .write && second.what == .install && first.vcpu == 1 && second.vcpu == 0)
+  }
+
+  @Test("an interrupt sent and delivered orders them")
+  func protectOrdered() {
+    for isDelivered in [false, true] {
+      var scenario = TreeScenario()
+      scenario.pageWrite(1, TreeScenario.free)
+      scenario.exit(1, .hypercall)
+      let raise = scenario.add(.interruptRaise, 1, a: 0, b: 40)
+      scenario.enter(1)
+      scenario.exit(0, .interruptWindow)
+      if isDelivered { scenario.add(.interruptDeliver, 0, cause: raise, a: 40) }
+      scenario.enter(0)
+      scenario.enterIntegrity(0) { $0.protect(0, TreeScenario.free) }
+      let rules = scenario.verdictWithRaces.findings.map(\.rule)
+      #expect(rules.contains(.raceProtectWindow) == !isDelivered, "\(rules)")
+    }
+  }
+
+  @Test("a trap waited for its trace; the removal did not wait for the trap")
+  func removal() {
+    var scenario = TreeScenario()
+    scenario.enterIntegrity(0) { $0.protect(0, TreeScenario.free) }
+    scenario.write(1, TreeScenario.free, 5, .applied)
+    #expect(!scenario.verdictWithRaces.findings.contains { $0.rule.group == "race" })
+    scenario.enterIntegrity(0) { $0.unprotect(0, TreeScenario.free) }
+    let rules = scenario.verdictWithRaces.findings.map(\.rule)
+    #expect(rules.contains(.raceProtectWindow), "\(rules)")
+  }
+
+  @Test("accesses to a node are ordered whoever makes them; those to other traced pages need not be")
+  func nodes() {
+    for (gpa, isSpecial) in [(TreeScenario.leaf + 0x800, true), (TreeScenario.ranged + 0x800, false)] {
+      var scenario = TreeScenario()
+      scenario.write(0, gpa, 5, .applied)
+      scenario.write(1, gpa, 6, .applied)
+      let rules = scenario.verdictWithRaces.findings.map(\.rule)
+      #expect(rules.contains(.racePages) == isSpecial, "\(rules)")
+    }
+  }
+
+  @Test("what was denied is no access, and the region's refusals race with nobody but the mode")
+  func refused() {
+    var scenario = TreeScenario()
+    scenario.write(0, TreeScenario.leaf + 0x800, 5, .dropped, alert: .deny, .node)
+    scenario.write(1, TreeScenario.leaf + 0x800, 6, .dropped, alert: .deny, .node)
+    for vcpu in [0, 1] as [UInt16] {
+      scenario.exit(vcpu, .unmappedAccess)
+      scenario.add(.regionAccess, vcpu, gpa: TreeScenario.region.start, rip: 0x1000, a: AccessKind.write.rawValue, data: [1])
+      scenario.enter(vcpu)
+    }
+    #expect(!scenario.verdictWithRaces.findings.contains { $0.rule.group == "race" })
+  }
+}
