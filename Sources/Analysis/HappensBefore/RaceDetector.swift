@@ -90,6 +90,12 @@ public struct RaceDetector: ~Copyable {
     clocks.receive(messages[message], in: clock)
   }
 
+  /// Takes a message back: its number is free for another one.
+  public mutating func forget(message: Int32) {
+    clocks.release(messages[message])
+    messages[message] = .empty
+  }
+
   public mutating func fork(_ child: Int32, by thread: Int32) {
     let clock = clock(of: thread)
     let childClock = threads[child].clock

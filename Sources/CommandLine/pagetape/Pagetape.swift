@@ -13,7 +13,7 @@ struct Pagetape: ParsableCommand {
     version: Version.text,
     subcommands: [
       RecordCommand.self, ReplayCommand.self, InfoCommand.self, DumpCommand.self, RepairCommand.self, GenerateCommand.self, GuestsCommand.self,
-      FaultsCommand.self, RulesCommand.self, RacesCommand.self,
+      FaultsCommand.self, RulesCommand.self, RacesCommand.self, ExportCommand.self,
     ]
   )
 

@@ -5,10 +5,10 @@ import Reports
 
 struct RacesCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "races", abstract: "List the racy events of a trace in RAPID's STD format.",
+    commandName: "races", abstract: "List the racy events of a trace: a native one, or a text in RAPID's STD format.",
     discussion: """
       An access is racy if an earlier one conflicts with it and is not ordered before it. Exit status: 0 no race, 1 races were found, 2 a malformed \
-      line, bad use or an I/O error.
+      line, bad use or an I/O error, 3 a damaged trace with no race in what is left.
       """)
 
   @Argument(help: "The trace; - is standard input.") var file: String
@@ -35,18 +35,19 @@ struct RacesCommand: ParsableCommand {
 
   private func report(_ trace: borrowing STDRaces) throws {
     if format == .text {
-      let style = Terminal.style
-      let scope = "\(file): \(Count.text(trace.eventCount, "event"))"
-      if trace.races.isEmpty {
-        try Terminal.output("\(style.good("clean"))  \(scope), no race (\(semantics))\n")
-      } else {
-        let variables = Count.text(UInt64(trace.racyVariableCount), "variable")
-        try Terminal.output("\(style.bad("racy"))  \(scope), \(Count.text(UInt64(trace.races.count), "race")) on \(variables) (\(semantics))\n\n")
-      }
+      try Terminal.output(headline(events: trace.eventCount, races: trace.races.count, places: UInt64(trace.racyVariableCount), "variable"))
     }
     var report = RaceReport(format == .json ? .json : .text, semantics.detector, events: trace.eventCount) { try Terminal.output($0) }
     try trace.write(to: &report)
     try report.end()
+  }
+
+  /// The first lines of a list for a person.
+  func headline(events: UInt64, races: Int, places: UInt64, _ what: String) -> String {
+    let style = Terminal.style
+    let scope = "\(file): \(Count.text(events, "event"))"
+    if races == 0 { return "\(style.good("clean"))  \(scope), no race (\(semantics))\n" }
+    return "\(style.bad("racy"))  \(scope), \(Count.text(UInt64(races), "race")) on \(Count.text(places, what)) (\(semantics))\n\n"
   }
 }
 
