@@ -35,6 +35,7 @@ import Testing
     Case(fault: .uninvited, vcpus: 2, online: 2, budget: .init(raises: 1)),
     Case(fault: .skipPeer, vcpus: 2, online: 2, budget: .init(raises: 1)),
     Case(fault: .skipStops, vcpus: 2, online: 2, budget: .init(raises: 1)),
+    Case(fault: .countOneAck, vcpus: 3, online: 3, budget: .init(raises: 1)),
   ]
 
   /// What this judge calls differently, or counts as a consequence.

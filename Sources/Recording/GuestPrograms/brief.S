@@ -44,7 +44,7 @@ brief_write:
 	PAGE_OF MAILBOX, %rax, %rsi
 	movl $20000, %ecx
 1:	movq %rcx, (%rdi)
-	movq %rcx, 128(%rsi)
+	movq %rcx, 64(%rsi)
 	decl %ecx
 	jnz 1b
 	ret

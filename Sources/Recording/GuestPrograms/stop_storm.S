@@ -37,7 +37,7 @@ storm:
 	PAGE_OF MAILBOX, %rsi, %rsi
 	movl $400, %ecx
 2:	incq (%rdi)
-	movq %rcx, 128(%rsi)
+	movq %rcx, 64(%rsi)
 	decl %ecx
 	jnz 2b
 	/* Every other time round halted, and with an interrupt for the neighbour, who may be halted too. */

@@ -8,12 +8,12 @@ extension Fault {
       rules: ["tree/protected-write", "alert/missing"], trigger: "a write to a protected page that holds no node, from outside integrity mode"),
     Entry(
       .ignoreNodes, "tree/ignore-nodes", "A write to a traced page is looked up among the leaf mappings only: a write to a node goes through.",
-      rules: ["tree/node-write", "alert/missing"], may: ["tree/malformed", "tree/untraced-node", "tree/untraced-mapping", "tree/over-trace"],
+      rules: ["tree/node-write", "alert/missing"], may: ["tree/malformed", "tree/untraced-node", "tree/untraced-mapping", "tree/over-trace", "race/pages"],
       trigger: "a write to a node from outside integrity mode"),
     Entry(
       .skipNodeTrace, "tree/skip-node-trace", "A request to protect pages as nodes reports success and puts no trace on them.",
       rules: ["tree/untraced-node"],
-      may: ["tree/gap-write", "tree/node-write", "tree/malformed", "tree/untraced-mapping", "alert/missing", "alert/denied-write-landed"],
+      may: ["tree/gap-write", "tree/node-write", "tree/malformed", "tree/untraced-mapping", "alert/missing", "alert/denied-write-landed", "race/pages"],
       trigger: "a page protected as a node, and linked in the tree"),
     Entry(
       .skipMappingTrace, "tree/skip-mapping-trace", "A request to protect pages other than nodes reports success and puts no trace on them.",
@@ -21,12 +21,12 @@ extension Fault {
       trigger: "a page protected, and mapped in the tree"),
     Entry(
       .unprotectLinked, "tree/unprotect-linked", "Traces are taken off pages that leaf mappings still name.",
-      rules: ["tree/untraced-mapping"], may: ["tree/gap-write", "tree/protected-write"],
+      rules: ["tree/untraced-mapping"], may: ["tree/gap-write", "tree/protected-write", "race/protect-window"],
       trigger: "a driver that asks for that"),
     Entry(
       .lateTrace, "tree/late-trace",
       "A request to protect pages other than nodes reports success, and the traces are put on at the vCPU's first exit outside integrity mode.",
-      rules: ["tree/gap-write", "tree/untraced-mapping"], may: ["tree/protected-write", "alert/denied-write-landed"],
+      rules: ["tree/gap-write", "tree/untraced-mapping"], may: ["tree/protected-write", "alert/denied-write-landed", "race/protect-window"],
       trigger: "a page protected, mapped in the tree, and written right after",
       window: "from the mapping to the vCPU's first exit outside integrity mode: the guest writes the page there"),
     Entry(
@@ -46,22 +46,22 @@ extension Fault {
   private static let integrityTable: [Entry] = [
     Entry(
       .acceptAnyEntry, "integrity/accept-any-entry", "Integrity mode may be entered from anywhere.",
-      rules: ["integrity/entry-point"], may: ["integrity/leaked", "integrity/unbalanced"],
+      rules: ["integrity/entry-point"], may: ["integrity/leaked", "integrity/unbalanced", "race/pages"],
       trigger: "an attempt to enter from an address that was not registered"),
     Entry(
       .acceptOutside, "integrity/accept-outside", "Protection requests are honoured outside integrity mode too.",
-      rules: ["integrity/hypercall-outside"], may: ["tree/over-trace"],
+      rules: ["integrity/hypercall-outside"], may: ["tree/over-trace", "race/protect-window"],
       trigger: "a protection request from outside integrity mode, after the lock, that is valid otherwise"),
     Entry(
       .acceptLateRegistration, "integrity/accept-late-registration", "Registration goes on after the lock.",
-      rules: ["integrity/registration"], may: ["tree/base-pointer", "tree/over-trace", "integrity/entry-point", "integrity/leaked"],
+      rules: ["integrity/registration"], may: ["tree/base-pointer", "tree/over-trace", "integrity/entry-point", "integrity/leaked", "race/protect-window"],
       trigger: "an attempt to register an entry point, driver pages or a base pointer after the lock"),
     Entry(
       .silentRefusal, "integrity/silent-refusal", "A refused request performs no alert action.",
       rules: ["integrity/refusal-unanswered"], trigger: "a request that is refused"),
     Entry(
       .openDriverData, "integrity/open-driver-data", "Driver data pages may be written outside integrity mode.",
-      rules: ["integrity/driver-write"], may: ["alert/missing", "tree/protected-write", "tree/node-write"],
+      rules: ["integrity/driver-write"], may: ["alert/missing", "tree/protected-write", "tree/node-write", "race/pages"],
       trigger: "a write to a driver data page from outside integrity mode, after the lock"),
     Entry(
       .acceptInterrupts, "integrity/accept-interrupts",
@@ -70,7 +70,7 @@ extension Fault {
       trigger: "an entry with interrupts on, and an interrupt sent to the vCPU before it leaves"),
     Entry(
       .lateLeave, "integrity/late-leave", "A vCPU that leaves integrity mode is out of it only at its next exit.",
-      rules: ["integrity/leaked"], may: ["tree/over-trace"], trigger: "a vCPU that leaves integrity mode and goes on outside the driver"),
+      rules: ["integrity/leaked"], may: ["tree/over-trace", "race/pages"], trigger: "a vCPU that leaves integrity mode and goes on outside the driver"),
     Entry(
       .haltInMode, "integrity/halt-in-mode", "A vCPU may halt in integrity mode.",
       rules: ["integrity/leaked"], trigger: "a driver that halts", guest: "attacks"),
@@ -100,7 +100,7 @@ extension Fault {
       rules: ["alert/denied-write-landed"],
       may: [
         "tree/protected-write", "tree/node-write", "integrity/driver-write", "tree/malformed", "tree/untraced-node", "tree/untraced-mapping",
-        "tree/over-trace",
+        "tree/over-trace", "race/pages",
       ],
       trigger: "a write that is denied, and changes something"),
   ]

@@ -5,7 +5,7 @@ public enum Fault: UInt8, Hashable, Sendable, CaseIterable {
   // The stop protocol.
   case enterBeforeAcks, mapEarly, mapLate, resumeNotLast, resumeEarly, earlyUnmap, lateUnmap, runStopped, wrongNumber, wakeOnInterrupt
   case forgetHalt, forgetHypercall, doubleFirst, doubleStop, doubleResume, forgetResume, unaskedAck, uninvited, loseInterrupt
-  case bornRunning, loseStart, skipPeer, skipStops, serveRegion
+  case bornRunning, loseStart, skipPeer, skipStops, serveRegion, countOneAck
   // The protected-page tree.
   case ignoreMappings, ignoreNodes, skipNodeTrace, skipMappingTrace, unprotectLinked, lateTrace, tornWrite, uncheckedBase, keepTrace
   // Integrity mode.

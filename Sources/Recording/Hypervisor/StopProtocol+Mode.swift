@@ -27,7 +27,7 @@ extension StopProtocol {
     }
     if faults.contains(.enterBeforeAcks) || faults.contains(.mapEarly) { return hurry(vcpu, host: &host) }
     if sendStop(from: vcpu, host: &host) { return .moved }
-    if isAwaitingAcks() { return .wait }
+    if isAwaitingAcks(), !isContentWithOneAck() { return .wait }
     if faults.contains(.mapLate) { enter(vcpu, by: .first, host: &host) }
     map(vcpu, host: &host)
     if faults.contains(.mapLate) { phase = .open }
@@ -58,7 +58,13 @@ extension StopProtocol {
   /// Whether somebody has yet to acknowledge a stop, or to take a previous resume and be stopped after that.
   private func isAwaitingAcks() -> Bool { members.contains { $0.stop != nil || $0.resume != nil } }
 
+  /// Fault: one ack stands for all. Resumes that were not taken are waited for all the same.
+  private func isContentWithOneAck() -> Bool {
+    faults.contains(.countOneAck) && !acks.isEmpty && !members.contains { $0.resume != nil }
+  }
+
   private mutating func map(_ vcpu: Int, host: inout some HypervisorHost) {
+    if faults.contains(.countOneAck) { acks = Array(acks.prefix(1)) }
     host.setRegionMapped(true)
     let data = acks.flatMap { seq in (0..<8).map { UInt8(truncatingIfNeeded: seq >> ($0 * 8)) } }
     _ = host.record(Event(.regionMap, vcpu: UInt16(vcpu), gpa: region.start, a: region.length, b: number, data: data))

@@ -34,8 +34,9 @@ extension Synthesizer {
   private mutating func enterMode(_ vcpu: Int, _ path: EntryPath, _ raise: UInt64) throws {
     try emit(place(.modeEnter, vcpu, cause: raise, a: path.rawValue))
     try emit(Event(.guestEnter, vcpu: UInt16(vcpu), rip: Self.region.start))
-    try emit(
-      Event(.pageWrite, vcpu: UInt16(vcpu), gpa: Self.region.start + 0x1000, a: 1, data: [0, 0, 0, 0, UInt8(truncatingIfNeeded: rendezvous)]))
+    // A page of its own: nothing orders what vCPUs write that are in the mode together.
+    let page = Self.region.start + UInt64(1 + vcpu) * guestPageSize
+    try emit(Event(.pageWrite, vcpu: UInt16(vcpu), gpa: page, a: 1, data: [0, 0, 0, 0, UInt8(truncatingIfNeeded: rendezvous)]))
     try emit(Event(.guestExit, vcpu: UInt16(vcpu), rip: Self.region.start + 0x40, a: GuestExitReason.hypercall.rawValue))
     try emit(Event(.hypercall, vcpu: UInt16(vcpu), rip: Self.region.start + 0x40, a: 10))
   }

@@ -9,7 +9,8 @@ internal import TreeFormat
 public struct Synthesizer<Sink: EventSink>: ~Copyable {
   /// Layout of the machine that is played.
   public static var memory: GuestRange { GuestRange(start: 0, length: 256 << 20) }
-  public static var region: GuestRange { GuestRange(start: 0x7000_0000, length: 0x10_0000) }
+  /// Room for a page of each of 1,024 vCPUs.
+  public static var region: GuestRange { GuestRange(start: 0x7000_0000, length: 0x80_0000) }
 
   struct VCPU {
     var rip: UInt64
