@@ -27,7 +27,7 @@ let package = Package(
   name: "pagetape",
   products: [
     .executable(name: "pagetape", targets: ["pagetape"]),
-    .library(name: "PagetapeAnalysis", targets: ["TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Reports"]),
+    .library(name: "PagetapeAnalysis", targets: ["TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Inspection", "Reports"]),
     .library(name: "PagetapeRecording", targets: ["Hypervisor", "Runner"]),
   ],
   dependencies: [
@@ -56,13 +56,14 @@ let package = Package(
 
     // Analysis: judges from events alone; no KVM, no I/O.
     module("Analyzer", in: "Analysis", needs: ["TraceEvents", "TreeFormat", "TraceFormat"]),
-    module("Reports", in: "Analysis", needs: ["TraceEvents", "TraceFormat", "Analyzer"]),
+    module("Inspection", in: "Analysis", needs: ["TraceEvents", "TreeFormat", "TraceFormat"]),
+    module("Reports", in: "Analysis", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "Analyzer", "Inspection"]),
 
     // Command line: thin.
     .executableTarget(
       name: "pagetape",
       dependencies: [
-        "TraceEvents", "TraceFormat", "TraceFile", "GuestImages", "Hypervisor", "Runner", "Synthesizer", "Analyzer", "Reports",
+        "TraceEvents", "TraceFormat", "TraceFile", "GuestImages", "Hypervisor", "Runner", "Synthesizer", "Analyzer", "Inspection", "Reports",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/CommandLine/pagetape",
