@@ -22,4 +22,23 @@ extension TraceReader {
       throw Failure("\(path): event \(seq) is not kept: the trace holds the end of a recording, from event \(numbers.lowerBound + 1) on")
     }
   }
+
+  /// Events after the one asked for that are looked at for page-writes that may have happened before it.
+  private static let lookahead: UInt64 = 1 << 20
+
+  /// Who wrote these bytes up to an event: reads backwards until there is enough, or to the start.
+  func history(of bytes: GuestBytes, through last: UInt64, limit: Int, countsAll: Bool, isLast: Bool) -> WriteHistory {
+    let batch = EventBatch()
+    let vcpus = isLast ? [] : readState(at: last).state.vcpus
+    let executing = vcpus.indices.filter { vcpus[$0].isExecuting }.map { UInt16($0) }
+    var history = WriteHistory(of: bytes, through: last, limit: limit, executing: Set(executing))
+    seek(toSeq: last + 1)
+    while history.wantsLater, nextBatch(into: batch), batch.firstSeq <= last + Self.lookahead { history.addLater(batch) }
+    let isWhole = readBackwards(from: last, into: batch) { batch, missing in
+      history.add(batch, missing: missing)
+      return countsAll || !history.hasEnough
+    }
+    if isWhole { history.finish(isTail: beginsTail) }
+    return history
+  }
 }
