@@ -32,7 +32,7 @@ extension MachineSnapshot {
       ("executing", .bool(vcpu.isExecuting)),
       ("halted", .bool(vcpu.isHalted)),
       ("integrityMode", .bool(vcpu.inIntegrityMode)),
-      ("rip", .hex(vcpu.rip)),
+      ("rip", vcpu.rip == 0 ? .null : .hex(vcpu.rip)),
       ("returnsTo", vcpu.owesReturn ? .string(Words.activity(vcpu.activity)) : .null),
       (
         "pending",

@@ -34,7 +34,7 @@ extension MachineSnapshot {
   private static func story(_ vcpu: MachineState.VCPU) -> String {
     guard vcpu.life == .online else { return Words.life(vcpu.life) }
     var parts = ["\(vcpu.place)"]
-    parts.append("rip \(Hex.text(vcpu.rip))")
+    if vcpu.rip != 0 { parts.append("rip \(Hex.text(vcpu.rip))") }
     if vcpu.isExecuting { parts.append("executes guest code") }
     if vcpu.isHalted { parts.append("halted") }
     if vcpu.inIntegrityMode { parts.append("in integrity mode") }

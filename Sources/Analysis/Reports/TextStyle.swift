@@ -74,4 +74,9 @@ extension String {
 
   /// Spaces before, up to a width.
   func leftPadded(to width: Int) -> String { String(repeating: " ", count: max(0, width - count)) + self }
+
+  /// Without control characters: a stranger's trace may hold escape sequences for the terminal.
+  var printable: String {
+    String(String.UnicodeScalarView(unicodeScalars.map { $0.value < 0x20 || (0x7f..<0xa0).contains($0.value) ? "\u{fffd}" : $0 }))
+  }
 }

@@ -12,7 +12,7 @@ struct Pagetape: ParsableCommand {
       """,
     version: Version.text,
     subcommands: [
-      RecordCommand.self, ReplayCommand.self, BlameCommand.self, InfoCommand.self, DumpCommand.self, RepairCommand.self, GenerateCommand.self, GuestsCommand.self,
+      RecordCommand.self, ReplayCommand.self, BlameCommand.self, DiffCommand.self, InfoCommand.self, DumpCommand.self, RepairCommand.self, GenerateCommand.self, GuestsCommand.self,
       FaultsCommand.self, RulesCommand.self,
     ]
   )
