@@ -75,6 +75,7 @@ let package = Package(
     tests("GuestImagesTests", needs: ["GuestImages", "X86"]),
     tests("RunnerTests", needs: ["KVM", "GuestImages", "Hypervisor", "Runner", "TraceEvents", "TraceFormat", "TraceFile"]),
     tests("AnalyzerTests", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "Analyzer"]),
-    tests("EndToEndTests", needs: ["TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Reports", "Synthesizer", "Hypervisor"]),
+    tests("InspectionTests", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "Inspection"]),
+    tests("EndToEndTests", needs: ["TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Inspection", "Reports", "Synthesizer", "Hypervisor"]),
   ]
 )

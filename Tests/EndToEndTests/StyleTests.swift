@@ -34,13 +34,14 @@ struct StyleTests {
   @Test func layersGoOneWay() {
     let recording: Set = ["CKVM", "KVM", "Hypervisor", "X86", "GuestPrograms", "GuestImages", "Runner", "Synthesizer"]
     let forbidden: [(folder: String, modules: Set<String>)] = [
-      ("Sources/Trace/TraceEvents/", recording.union(["TraceFormat", "TraceFile", "Analyzer", "Reports", "CZstd"])),
-      ("Sources/Trace/TreeFormat/", recording.union(["TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Reports", "CZstd"])),
-      ("Sources/Trace/TraceFormat/", recording.union(["TraceFile", "Analyzer", "Reports", "Glibc"])),
-      ("Sources/Trace/TraceFile/", recording.union(["Analyzer", "Reports"])),
-      ("Sources/Recording/Hypervisor/", ["CKVM", "KVM", "Runner", "TraceFormat", "TraceFile", "Analyzer", "Reports", "Glibc"]),
-      ("Sources/Recording/", ["Analyzer", "Reports"]),
-      ("Sources/Analysis/Analyzer/", recording.union(["TraceFile", "Reports", "CZstd", "Glibc"])),
+      ("Sources/Trace/TraceEvents/", recording.union(["TraceFormat", "TraceFile", "Analyzer", "Inspection", "Reports", "CZstd"])),
+      ("Sources/Trace/TreeFormat/", recording.union(["TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Inspection", "Reports", "CZstd"])),
+      ("Sources/Trace/TraceFormat/", recording.union(["TraceFile", "Analyzer", "Inspection", "Reports", "Glibc"])),
+      ("Sources/Trace/TraceFile/", recording.union(["Analyzer", "Inspection", "Reports"])),
+      ("Sources/Recording/Hypervisor/", ["CKVM", "KVM", "Runner", "TraceFormat", "TraceFile", "Analyzer", "Inspection", "Reports", "Glibc"]),
+      ("Sources/Recording/", ["Analyzer", "Inspection", "Reports"]),
+      ("Sources/Analysis/Analyzer/", recording.union(["TraceFile", "Inspection", "Reports", "CZstd", "Glibc"])),
+      ("Sources/Analysis/Inspection/", recording.union(["TraceFile", "Analyzer", "Reports", "CZstd", "Glibc"])),
       ("Sources/Analysis/Reports/", recording.union(["TraceFile", "CZstd"])),
     ]
     for rule in forbidden {

@@ -8,6 +8,12 @@ public struct HeaderDifference: Hashable, Sendable {
   public var a: String?
   public var b: String?
 
+  public init(name: String, a: String?, b: String?) {
+    self.name = name
+    self.a = a
+    self.b = b
+  }
+
   /// All of them, but for what no two recordings share: when they were made, and the command line.
   public static func all(_ a: TraceHeader, _ b: TraceHeader) -> [HeaderDifference] {
     var all: [HeaderDifference] = []

@@ -295,7 +295,7 @@ extension WriteHistory {
   /// What makes the answer uncertain; `attribution` as the trace's header has it.
   public func doubts(_ attribution: WriteAttribution) -> [Doubt] {
     let writer = writer
-    var doubts = holes.filter { $0.upperBound > writer?.seq ?? 0 }.map { Doubt.missing($0) }
+    var doubts = holes.filter { $0.upperBound - 1 > writer?.seq ?? 0 }.map { Doubt.missing($0) }
     if let record = later.last { doubts.append(.later(seq: record.seq, vcpu: record.vcpu)) }
     if let record = records.prefix(while: { $0.seq > writer?.seq ?? 0 }).first(where: { $0.outcome == .undecided }) {
       doubts.append(.undecided(seq: record.seq))

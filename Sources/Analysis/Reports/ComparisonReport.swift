@@ -104,7 +104,10 @@ extension ComparisonReport {
     .object([
       ("verdict", .string(comparison.verdict.rawValue)),
       ("first", .optional(comparison.first) { Self.vcpu($0.vcpu) }),
-      ("headers", .array(headers.map { .object([("name", .string($0.name)), ("a", .optional($0.a) { .string($0) }), ("b", .optional($0.b) { .string($0) })]) })),
+      (
+        "headers",
+        .array(headers.map { .object([("name", .string($0.name)), ("a", .optional($0.a) { .string($0) }), ("b", .optional($0.b) { .string($0) })]) })
+      ),
       ("losses", .object([("a", .optional(comparison.losses[0]) { .number($0) }), ("b", .optional(comparison.losses[1]) { .number($0) })])),
       ("notComparedCauses", .number(comparison.farCauses)),
       ("lanes", .array(comparison.lanes.map(json))),

@@ -8,9 +8,9 @@ struct BlameCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "blame", abstract: "Show who last wrote guest memory, and who before.",
     discussion: """
-      ADDRESS is guest-physical, hexadecimal with 0x or decimal; 0x1000+8 is 8 bytes, up to 4096, and one byte is meant where no length is given. The trace is read \
-      backwards, and no further than --last writes; --count reads on to its start. Exit status: 0, also where no write is found; 2 where the trace has no \
-      such event; 3 where events are missing between the write and --at.
+      ADDRESS is guest-physical, hexadecimal with 0x or decimal; 0x1000+8 is 8 bytes, up to 4096, and one byte is meant where no length is given. The \
+      trace is read backwards, and no further than --last writes; --count reads on to its start. Exit status: 0, also where no write \
+      is found; 2 where the trace has no such event; 3 where events are missing between the write and --at.
       """)
 
   @Argument(help: "The trace; - is standard input.") var file: String
