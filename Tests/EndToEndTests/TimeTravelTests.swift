@@ -124,6 +124,41 @@ struct TimeTravelTests {
     #expect(early.status == 2 && early.error.contains("from event \(numbers.lowerBound + 1) on"))
   }
 
+  @Test func damagedFilesAreLookedAtWithoutACrash() throws {
+    let original = try Data(contentsOf: URL(fileURLWithPath: Self.traces + "clean-stop-storm-4.tape"))
+    let folder = try Folder()
+    let path = folder.file("x.tape").path
+    var random = Seed.generator(salt: 44)
+    let bytes = try #require(GuestBytes(start: 0xfff000, length: 4096))
+    var looked = 0
+    for _ in 0..<60 {
+      var data = original
+      for _ in 0..<Int.random(in: 1...6, using: &random) {
+        data[Int.random(in: 0..<data.count, using: &random)] ^= UInt8.random(in: 1...255, using: &random)
+      }
+      if Bool.random(using: &random) { data = data.prefix(Int.random(in: 1...data.count, using: &random)) }
+      try data.write(to: URL(fileURLWithPath: path))
+      guard let reader = try? TraceReader(path: path), let numbers = reader.numbers else { continue }
+      for seq in [0, numbers.upperBound, .max, UInt64.random(in: numbers, using: &random)] {
+        let reading = reader.readState(at: seq)
+        let snapshot = MachineSnapshot(
+          at: seq, event: reader.event(seq), state: reading.state, missing: reading.missing, header: reader.header, limit: 100)
+        #expect(!snapshot.text(name: "x", limit: 100, style: .plain).isEmpty && !snapshot.json(limit: 100).text.isEmpty)
+        // What is not missing is there: the state is that of a fold over the whole file.
+        if reading.missing.isEmpty, seq <= numbers.upperBound { #expect(reading.state == fold(reader, through: seq)) }
+        var history = WriteHistory(of: bytes, through: seq, limit: 10, executing: [])
+        _ = reader.readBackwards(from: seq, into: EventBatch()) { batch, missing in
+          history.add(batch, missing: missing)
+          return true
+        }
+        history.finish(isTail: reader.beginsTail)
+        #expect(!history.text(name: "x", attribution: .firstWriter, style: .plain).isEmpty)
+        looked += 1
+      }
+    }
+    #expect(looked > 100)
+  }
+
   @Test func theListsAreBounded() throws {
     let path = Self.traces + "clean-integrity-4.tape"
     let text = try Tool.run("replay", path, "--at", "5000", "--limit", "2")

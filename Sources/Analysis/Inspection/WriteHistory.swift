@@ -44,7 +44,7 @@ public struct WriteHistory: Sendable {
   /// `executing` are the vCPUs that execute guest code right after `last`: what they write before their next exit may be told later.
   public init(of bytes: GuestBytes, through last: UInt64, limit: Int, executing: Set<UInt16>) {
     self.bytes = bytes
-    self.last = last
+    self.last = min(last, 1 << 63)
     self.limit = limit
     self.executing = executing
   }

@@ -8,7 +8,7 @@ extension MachineSnapshot {
   public func text(name: String, limit: Int, style: TextStyle) -> String {
     var lines = ["\(name), right after event \(Count.grouped(seq)), at \(JSON.decimalText(Double(state.time) / 1e6)) ms"]
     if let event { lines.append(event.line) }
-    for doubt in doubts { lines += TextStyle.wrap(style.caution("not certain") + "  " + doubt, first: "", rest: "             ") }
+    for doubt in doubts { lines += TextStyle.wrap(style.caution("not certain") + ": " + doubt, first: "", rest: "  ") }
     lines += section("vCPUs", state.vcpus.enumerated().map { "\($0)".leftPadded(to: 4) + "  " + Self.story($1) })
     lines += section("view", view)
     lines += section("registration", registration)

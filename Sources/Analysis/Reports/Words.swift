@@ -38,7 +38,7 @@ enum Words {
 
   /// `event 7`, `events 7 to 9`.
   static func events(_ range: Range<UInt64>) -> String {
-    range.count == 1 ? "event \(range.lowerBound)" : "events \(Count.grouped(range.lowerBound)) to \(Count.grouped(range.upperBound - 1))"
+    range.upperBound - range.lowerBound == 1 ? "event \(range.lowerBound)" : "events \(Count.grouped(range.lowerBound)) to \(Count.grouped(range.upperBound - 1))"
   }
 }
 

@@ -12,7 +12,7 @@ extension WriteHistory {
       lines.append("no write that changed memory is found" + (contents.map { "; event \($0.since ?? $0.seq) shows what is in the page" } ?? ""))
     }
     for doubt in doubts(attribution).prefix(8) {
-      lines += TextStyle.wrap(style.caution("not certain") + "  " + doubt.words, first: "", rest: "             ")
+      lines += TextStyle.wrap(style.caution("not certain") + ": " + doubt.words, first: "", rest: "  ")
     }
     for part in [later, records] where !part.isEmpty { lines += [""] + part.map(\.line) }
     lines.append("")
@@ -39,7 +39,7 @@ extension GuestBytes {
 extension WriteHistory.Doubt {
   var words: String {
     switch self {
-    case .missing(let range): "\(Words.events(range)) \(range.count == 1 ? "says that some are missing, or is" : "are") missing: writes may be among them"
+    case .missing(let range): "events are missing (\(Words.events(range))): writes may be among them"
     case .later(let seq, let vcpu): "\(Words.actor(vcpu)) was in the guest and wrote the page before [\(seq)]: it may have been before this"
     case .others(let vcpus): "in the same interval the page was written by \(vcpus.map(Words.actor).joined(separator: ", ")), too"
     case .firstWriter: "the host logs the first writer of a page only: another vCPU may have written after it"

@@ -31,7 +31,7 @@ extension TraceReader {
       note(upTo: batch.firstSeq)
       state.fold(batch, through: seq)
     }
-    note(upTo: seq + 1)
+    note(upTo: seq == .max ? seq : seq + 1)
     return StateReading(state: state, keyframe: start?.state.seq, missing: missing)
   }
 
