@@ -38,7 +38,8 @@ enum Words {
 
   /// `event 7`, `events 7 to 9`.
   static func events(_ range: Range<UInt64>) -> String {
-    range.upperBound - range.lowerBound == 1 ? "event \(range.lowerBound)" : "events \(Count.grouped(range.lowerBound)) to \(Count.grouped(range.upperBound - 1))"
+    if range.upperBound - range.lowerBound == 1 { return "event \(range.lowerBound)" }
+    return "events \(Count.grouped(range.lowerBound)) to \(Count.grouped(range.upperBound - 1))"
   }
 }
 
