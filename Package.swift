@@ -27,7 +27,7 @@ let package = Package(
   name: "pagetape",
   products: [
     .executable(name: "pagetape", targets: ["pagetape"]),
-    .library(name: "PagetapeAnalysis", targets: ["TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Races", "Reports"]),
+    .library(name: "PagetapeAnalysis", targets: ["TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Races", "Inspection", "Interchange", "Reports"]),
     .library(name: "HappensBefore", targets: ["HappensBefore"]),
     .library(name: "PagetapeRecording", targets: ["Hypervisor", "Runner"]),
   ],
@@ -61,14 +61,15 @@ let package = Package(
     module("Interchange", in: "Analysis", needs: ["HappensBefore", "TraceOrder", "TraceEvents", "TraceFormat"]),
     module("Analyzer", in: "Analysis", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "HappensBefore", "TraceOrder"]),
     module("Races", in: "Analysis", needs: ["TraceEvents", "TraceFormat", "HappensBefore", "TraceOrder", "Analyzer"]),
-    module("Reports", in: "Analysis", needs: ["TraceEvents", "TraceFormat", "Analyzer"]),
+    module("Inspection", in: "Analysis", needs: ["TraceEvents", "TreeFormat", "TraceFormat"]),
+    module("Reports", in: "Analysis", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "Analyzer", "Inspection"]),
 
     // Command line: thin.
     .executableTarget(
       name: "pagetape",
       dependencies: [
         "TraceEvents", "TraceFormat", "TraceFile", "GuestImages", "Hypervisor", "Runner", "Synthesizer", "HappensBefore", "TraceOrder", "Interchange",
-        "Analyzer", "Races", "Reports",
+        "Analyzer", "Races", "Inspection", "Reports",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/CommandLine/pagetape",
@@ -82,6 +83,7 @@ let package = Package(
     tests("AnalyzerTests", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "TraceOrder", "HappensBefore", "Analyzer", "Races"]),
     tests("HappensBeforeTests", needs: ["HappensBefore"]),
     tests("InterchangeTests", needs: ["HappensBefore", "Interchange"]),
-    tests("EndToEndTests", needs: ["TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Reports", "Synthesizer", "Hypervisor"]),
+    tests("InspectionTests", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "Inspection"]),
+    tests("EndToEndTests", needs: ["TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Inspection", "Reports", "Synthesizer", "Hypervisor"]),
   ]
 )

@@ -3,9 +3,8 @@ public import TraceEvents
 extension Event {
   /// One line of `dump`: seq, time in milliseconds, vCPU, kind, and what it says.
   public var line: String {
-    let who = vcpu == Event.host ? "host" : "vcpu\(vcpu)"
     let when = JSON.decimalText(Double(time) / 1e6)
-    return [pad(String(seq), 9, left: true), pad(when, 11, left: true), pad(who, 7), pad(kind.name, 19), story].joined(separator: " ")
+    return [pad(String(seq), 9, left: true), pad(when, 11, left: true), pad(Words.lane(vcpu), 7), pad(kind.name, 19), story].joined(separator: " ")
       .trimmedEnd
   }
 
@@ -71,11 +70,11 @@ extension Event {
     case .privilegedRaise: "for vCPU \(a)" + (b == 1 ? ", coalesced" : "") + because
     case .rendezvousClaim: "rendezvous \(b)" + because
     case .stopSend, .resumeSend: "to vCPU \(a), rendezvous \(b)" + because
-    case .stopAck, .resumeTake, .modeReturn: "rendezvous \(b), \(activity(a)), rip \(Hex.text(rip))" + because
+    case .stopAck, .resumeTake, .modeReturn: "rendezvous \(b), \(Words.activity(a)), rip \(Hex.text(rip))" + because
     case .regionMap:
       "rendezvous \(b), \(Hex.text(gpa)) + \(Hex.text(a)), waited for "
         + (words.isEmpty ? "nobody" : words.map { "[\($0)]" }.joined(separator: " "))
-    case .modeEnter: "rendezvous \(b), \(EntryPath(rawValue: a).map { "\($0)" } ?? "path \(a)"), \(activity(d)), rip \(Hex.text(rip))" + because
+    case .modeEnter: "rendezvous \(b), \(EntryPath(rawValue: a).map { "\($0)" } ?? "path \(a)"), \(Words.activity(d)), rip \(Hex.text(rip))" + because
     case .modeExit: "rendezvous \(b), \(ExitPath(rawValue: a).map { "\($0)" } ?? "path \(a)")"
     case .regionUnmap: "rendezvous \(b)" + because
     case .rendezvousEnd: "rendezvous \(b)"
@@ -102,18 +101,6 @@ extension Event {
     if diff.runs.isEmpty { return "nothing changed" }
     let bytes = diff.runs.reduce(0) { $0 + $1.bytes.count }
     return "\(Count.text(UInt64(bytes), "byte")) changed from offset \(Hex.text(UInt64(diff.runs[0].offset)))"
-  }
-
-  private func activity(_ raw: UInt64) -> String {
-    let activity = Activity(rawValue: raw)
-    let base: String
-    switch activity.inIntegrityMode(false) {
-    case .running: base = "running"
-    case .halted: base = "halted"
-    case .inHypercall: base = "in a hypercall"
-    default: base = "activity \(raw)"
-    }
-    return activity.inIntegrityMode ? base + " in integrity mode" : base
   }
 }
 

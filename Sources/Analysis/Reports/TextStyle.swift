@@ -46,6 +46,9 @@ public enum Count {
   /// `1 event`, `2 events`.
   public static func text(_ value: UInt64, _ noun: String) -> String { "\(grouped(value)) \(noun)\(value == 1 ? "" : "s")" }
 
+  /// `1 child`, `2 children`.
+  static func words(_ value: Int, _ one: String, _ many: String) -> String { "\(grouped(UInt64(value))) \(value == 1 ? one : many)" }
+
   /// `1.5 MiB`.
   public static func bytes(_ value: UInt64) -> String {
     let units = ["bytes", "KiB", "MiB", "GiB", "TiB"]
@@ -62,5 +65,18 @@ public enum Count {
   public static func decimal(_ value: Double) -> String {
     let tenths = Int64((value * 10).rounded())
     return "\(tenths / 10).\((tenths % 10).magnitude)"
+  }
+}
+
+extension String {
+  /// Spaces behind, up to a width; one at least.
+  func padded(to width: Int) -> String { self + String(repeating: " ", count: max(1, width - count)) }
+
+  /// Spaces before, up to a width.
+  func leftPadded(to width: Int) -> String { String(repeating: " ", count: max(0, width - count)) + self }
+
+  /// Without control characters: a stranger's trace may hold escape sequences for the terminal.
+  var printable: String {
+    String(String.UnicodeScalarView(unicodeScalars.map { $0.value < 0x20 || (0x7f..<0xa0).contains($0.value) ? "\u{fffd}" : $0 }))
   }
 }

@@ -110,12 +110,3 @@ public struct TraceSummary: Sendable {
 extension GuestRange {
   fileprivate var json: JSON { .object([("start", .hex(start)), ("length", .number(length))]) }
 }
-
-extension String {
-  fileprivate func padded(to width: Int) -> String { self + String(repeating: " ", count: max(1, width - count)) }
-
-  /// Without control characters: a stranger's trace may hold escape sequences for the terminal.
-  fileprivate var printable: String {
-    String(String.UnicodeScalarView(unicodeScalars.map { $0.value < 0x20 || (0x7f..<0xa0).contains($0.value) ? "\u{fffd}" : $0 }))
-  }
-}

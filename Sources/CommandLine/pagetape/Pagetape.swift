@@ -7,13 +7,13 @@ struct Pagetape: ParsableCommand {
     commandName: "pagetape",
     abstract: "Records what a KVM guest writes and which mode each vCPU is in, and judges the recording.",
     discussion: """
-      Exit status: 0 clean; 1 a rule was broken; 2 bad use or an I/O error; 3 the trace is damaged or incomplete and nothing was found in what \
-      is left; 4 this host cannot do it (no KVM).
+      Exit status: 0 clean; 1 a rule was broken, or two traces differ; 2 bad use or an I/O error; 3 the trace is damaged or incomplete and \
+      nothing was found in what is left; 4 this host cannot do it (no KVM).
       """,
     version: Version.text,
     subcommands: [
-      RecordCommand.self, ReplayCommand.self, InfoCommand.self, DumpCommand.self, RepairCommand.self, GenerateCommand.self, GuestsCommand.self,
-      FaultsCommand.self, RulesCommand.self, RacesCommand.self, ExportCommand.self,
+      RecordCommand.self, ReplayCommand.self, RacesCommand.self, BlameCommand.self, DiffCommand.self, InfoCommand.self, DumpCommand.self,
+      ExportCommand.self, RepairCommand.self, GenerateCommand.self, GuestsCommand.self, FaultsCommand.self, RulesCommand.self,
     ]
   )
 

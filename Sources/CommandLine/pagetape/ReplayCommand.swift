@@ -1,19 +1,28 @@
 import Analyzer
 import ArgumentParser
+import Inspection
 import Reports
 import TraceFile
 import TraceFormat
 
 struct ReplayCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "replay", abstract: "Judge a trace: the verdict, and why.",
-    discussion: "Exit status: 0 clean, 1 a rule was broken, 3 incomplete or damaged with nothing found in what is left.")
+    commandName: "replay", abstract: "Judge a trace: the verdict, and why. Or show the machine at one event.",
+    discussion: """
+      Exit status: 0 clean, 1 a rule was broken, 3 incomplete or damaged with nothing found in what is left. With --at: 0, or 2 where the trace has no \
+      such event, or 3 where events before it are missing, so that what is shown is not certain.
+      """)
 
   @Argument(help: "The trace; - is standard input.") var file: String
   @Option(help: "text or json.") var format = OutputFormat.text
   @Option(help: "Judge only the rules whose name matches, as in 'stop/*'.") var rule: String?
+  @Option(help: ArgumentHelp("Judge nothing, but show the machine right after this event.", valueName: "seq")) var at: UInt64?
+  @Option(help: ArgumentHelp("With --at: how many ranges of traces, and how many entries of the tree, are shown at most.", valueName: "n"))
+  var limit = 1000
 
   func validate() throws {
+    if at != nil, rule != nil { throw ValidationError("--rule is for a verdict, and --at shows none") }
+    if limit < 0 { throw ValidationError("--limit takes a number from 0, not \(limit)") }
     guard let rule else { return }
     let names = Rule.allCases.map(\.rawValue)
     guard RuleGlob(rule).matchesAny else {
@@ -23,6 +32,7 @@ struct ReplayCommand: ParsableCommand {
 
   func run() throws {
     let reader = try Traces.open(file)
+    if let at { return try show(reader, at: at) }
     let whole = Replay.verdict(of: reader)
     let verdict = rule.map { whole.restricted(to: RuleGlob($0)) } ?? whole
     switch format {
@@ -35,5 +45,15 @@ struct ReplayCommand: ParsableCommand {
     case .violated: try ExitStatus.findings.end()
     case .incomplete: try ExitStatus.incomplete.end()
     }
+  }
+
+  private func show(_ reader: TraceReader, at seq: UInt64) throws {
+    let snapshot = try reader.snapshot(at: seq, path: file, limit: limit)
+    switch format {
+    case .text: try Terminal.output(snapshot.text(name: file, limit: limit, style: Terminal.style))
+    case .json: try Terminal.output(snapshot.json(limit: limit).text + "\n")
+    }
+    Traces.report(reader.damage, path: file)
+    if !snapshot.isCertain { try ExitStatus.incomplete.end() }
   }
 }

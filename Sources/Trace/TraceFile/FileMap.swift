@@ -50,7 +50,7 @@ struct FileMap {
     guard index.fills(upTo: at) else { return nil }
     header = index.header
     let blocks = index.entries + parts.map(\.entry)
-    return SeekTable.encoded(blocks) == table ? blocks : nil
+    return SeekTable.isTable(table, of: blocks) ? blocks : nil
   }
 
   private static func part(_ input: TraceInput, _ decompressor: BlockDecompressor, _ entry: BlockIndex.Entry) -> BlockIndex? {

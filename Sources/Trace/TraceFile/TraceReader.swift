@@ -149,7 +149,7 @@ public import TraceFormat
         missing: expectedSeq..<seq))
   }
 
-  private func report(_ number: Int, _ error: TraceFormatError, missing: Range<UInt64>?) {
+  func report(_ number: Int, _ error: TraceFormatError, missing: Range<UInt64>?) {
     let block = blocks[number]
     let inPrologue = error.offset < BlockPrologue.size && (error.code == .badMagic || error.code == .badChecksum)
     report(

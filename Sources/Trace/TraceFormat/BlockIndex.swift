@@ -65,19 +65,17 @@ public struct BlockIndex: Hashable, Sendable {
     try reader.expect(magic: Self.magic)
     let size = try reader.count(limit: TraceLimits.rawBlockSize, each: 1, of: "bytes of header")
     self.init(header: try reader.take(size), entries: [])
-    for _ in 0..<(try reader.count(limit: TraceLimits.rawBlockSize, each: Self.entrySize, of: "index entries")) {
+    let count = try reader.count(limit: TraceLimits.rawBlockSize, each: Self.entrySize, of: "index entries")
+    entries.reserveCapacity(count)
+    for _ in 0..<count {
       let offset = try reader.integer(UInt64.self)
-      let type = try reader.integer(UInt8.self)
-      _ = try reader.take(3)
-      var prologue = BlockPrologue(
+      let type = UInt8(truncatingIfNeeded: try reader.integer(UInt32.self))
+      let prologue = BlockPrologue(
         type: type, compressedSize: try reader.integer(), rawSize: try reader.integer(), count: try reader.integer(), firstSeq: try reader.integer(),
         firstTime: try reader.integer(), lastTime: try reader.integer(), checksum: try reader.integer())
       _ = try reader.integer(UInt32.self)
       // An entry must be what a prologue could say.
-      let again: Result<BlockPrologue, TraceFormatError> = unsafe prologue.encoded.withUnsafeBytes { bytes in
-        do throws(TraceFormatError) { return .success(try unsafe BlockPrologue(decoding: bytes)) } catch { return .failure(error) }
-      }
-      prologue = try again.get()
+      try prologue.check()
       entries.append(Entry(offset: offset, prologue: prologue))
     }
   }

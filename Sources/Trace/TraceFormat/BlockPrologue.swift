@@ -68,6 +68,11 @@ public struct BlockPrologue: Hashable, Sendable {
     self.init(
       type: unsafe bytes[16], compressedSize: unsafe bytes.u32(20), rawSize: unsafe bytes.u32(24), count: unsafe bytes.u32(28),
       firstSeq: unsafe bytes.u64(32), firstTime: unsafe bytes.u64(40), lastTime: unsafe bytes.u64(48), checksum: unsafe bytes.u32(56))
+    try check()
+  }
+
+  /// Fails where no block is like this.
+  func check() throws(TraceFormatError) {
     guard rawSize >= 1, rawSize <= TraceLimits.rawBlockSize else {
       throw TraceFormatError(.outOfRange, at: 24, expected: "a block of 1 to \(TraceLimits.rawBlockSize) bytes")
     }

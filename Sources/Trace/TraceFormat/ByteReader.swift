@@ -10,13 +10,13 @@ struct ByteReader {
 
   var remaining: Int { bytes.count - offset }
 
-  mutating func integer<T: FixedWidthInteger & UnsignedInteger>(_: T.Type = T.self) throws(TraceFormatError) -> T {
+  mutating func integer<T: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(_: T.Type = T.self) throws(TraceFormatError) -> T {
     let size = T.bitWidth / 8
     guard remaining >= size else { throw TraceFormatError(.truncated, at: offset, expected: "\(size) more bytes") }
-    var value: T = 0
-    for index in 0..<size { value |= T(truncatingIfNeeded: bytes[offset + index]) << T(index * 8) }
+    // SAFETY: just checked.
+    let value = unsafe bytes.withUnsafeBytes { unsafe $0.loadUnaligned(fromByteOffset: offset, as: T.self) }
     offset += size
-    return value
+    return T(littleEndian: value)
   }
 
   mutating func take(_ count: Int) throws(TraceFormatError) -> [UInt8] {

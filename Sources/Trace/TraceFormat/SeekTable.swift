@@ -40,11 +40,25 @@ public enum SeekTable {
     guard bytes.count >= 8 + footerSize, size(footer: Array(bytes.suffix(footerSize))) == bytes.count else { return nil }
     var reader = ByteReader(bytes)
     guard (try? reader.integer(UInt32.self)) == frameMagic, (try? reader.integer(UInt32.self)) == UInt32(bytes.count - 8) else { return nil }
-    var sizes: [UInt32] = []
-    for _ in 0..<(bytes.count - 8 - footerSize) / 8 {
-      guard let size = try? reader.integer(UInt32.self), (try? reader.integer(UInt32.self)) != nil else { return nil }
-      sizes.append(size)
+    // SAFETY: as many frames as there are whole entries between the two checked above.
+    return unsafe bytes.withUnsafeBytes { bytes in
+      let frames = (bytes.count - 8 - footerSize) / 8
+      return (0..<frames).map { frame in unsafe bytes.u32(8 + frame * 8) }
     }
-    return sizes
+  }
+
+  /// Whether the bytes are the seek table of a file that holds these blocks end to end.
+  public static func isTable(_ bytes: [UInt8], of blocks: [BlockIndex.Entry]) -> Bool {
+    guard bytes.count == size(blocks: blocks.count), frameSizes(bytes) != nil else { return false }
+    // SAFETY: the size was checked just now.
+    return unsafe bytes.withUnsafeBytes { bytes in
+      for (index, block) in blocks.enumerated() {
+        let at = 8 + index * 16
+        guard unsafe bytes.u32(at) == UInt32(BlockPrologue.size), unsafe bytes.u32(at + 4) == 0,
+          unsafe bytes.u32(at + 8) == block.prologue.compressedSize, unsafe bytes.u32(at + 12) == block.prologue.rawSize
+        else { return false }
+      }
+      return true
+    }
   }
 }

@@ -1,0 +1,58 @@
+internal import TraceEvents
+internal import TraceFormat
+internal import TreeFormat
+
+/// Names for numbers that a trace holds. Unknown ones stay numbers.
+enum Words {
+  static func endReason(_ raw: UInt64) -> String { EndReason(rawValue: raw).map { "\($0)" } ?? "reason \(raw)" }
+
+  static func action(_ raw: UInt8) -> String { AlertAction(rawValue: raw).map { "\($0)" } ?? "action \(raw)" }
+
+  static func driverPages(_ raw: UInt64) -> String { DriverPageKind(rawValue: raw).map { "\($0)" } ?? "kind \(raw)" }
+
+  static func life(_ life: MachineState.Life) -> String {
+    switch life {
+    case .notStarted: "not started"
+    case .online: "online"
+    case .offline: "offline"
+    }
+  }
+
+  static func activity(_ raw: UInt64) -> String {
+    let activity = Activity(rawValue: raw)
+    let base: String
+    switch activity.inIntegrityMode(false) {
+    case .running: base = "running"
+    case .halted: base = "halted"
+    case .inHypercall: base = "in a hypercall"
+    default: base = "activity \(raw)"
+    }
+    return activity.inIntegrityMode ? base + " in integrity mode" : base
+  }
+
+  /// `vcpu3`, or `host`.
+  static func lane(_ vcpu: UInt16) -> String { vcpu == Event.host ? "host" : "vcpu\(vcpu)" }
+
+  /// `vCPU 3`, or `the host`.
+  static func actor(_ vcpu: UInt16) -> String { vcpu == Event.host ? "the host" : "vCPU \(vcpu)" }
+
+  /// `event 7`, `events 7 to 9`.
+  static func events(_ range: Range<UInt64>) -> String {
+    if range.upperBound - range.lowerBound == 1 { return "event \(range.lowerBound)" }
+    return "events \(Count.grouped(range.lowerBound)) to \(Count.grouped(range.upperBound - 1))"
+  }
+}
+
+extension MachineState.VCPU {
+  /// Whether it has something to go back to: what was stopped or interrupted.
+  var owesReturn: Bool { place == .stopped || place == .privileged || place == .leaving }
+}
+
+extension TreeNode {
+  var entryCount: Int {
+    switch body {
+    case .interior(let children): children.count
+    case .leaf(let mappings): mappings.count
+    }
+  }
+}

@@ -1,0 +1,41 @@
+public import Inspection
+public import TraceEvents
+
+extension WriteHistory {
+  /// The machine's form: what is absent or not known is null, addresses and bytes are hex strings, events are named by number.
+  public func json(attribution: WriteAttribution) -> JSON {
+    let doubts = doubts(attribution)
+    return .object([
+      ("address", .hex(bytes.start)),
+      ("length", .number(bytes.length)),
+      ("at", .number(last)),
+      ("writer", .optional(writer) { $0.json }),
+      ("certain", .bool(doubts.isEmpty)),
+      ("doubts", .array(doubts.map { .string($0.words) })),
+      ("writes", .array(records.map(\.json))),
+      ("later", .array(later.map(\.json))),
+      ("total", isWhole ? .number(total) : .null),
+      ("unchanged", .number(unchanged)),
+      ("whole", .bool(isWhole)),
+      ("missing", .array(holes.map { .object([("first", .number($0.lowerBound)), ("last", .number($0.upperBound - 1))]) })),
+    ])
+  }
+}
+
+extension WriteRecord {
+  var json: JSON {
+    .object([
+      ("seq", .number(seq)), ("time", .number(time)), ("vcpu", vcpu == Event.host ? .null : .number(UInt64(vcpu))),
+      ("evidence", .string(evidence.rawValue)), ("outcome", .string(outcome.rawValue)), ("landed", .bool(hasLanded)),
+      ("rip", .optional(rip) { .hex($0) }), ("since", .optional(since) { .number($0) }),
+      ("bytes", .array(pieces.map(\.json))), ("intended", .optional(intended) { $0.json }),
+      ("others", .array(others.map { $0 == Event.host ? .null : .number(UInt64($0)) })), ("repeats", .number(UInt64(repeats))),
+    ])
+  }
+}
+
+extension WriteRecord.Piece {
+  var json: JSON {
+    .object([("gpa", .hex(gpa)), ("before", .optional(before) { .string(Hex.text($0)) }), ("after", .string(Hex.text(after)))])
+  }
+}
