@@ -14,7 +14,7 @@ struct AlertJudge {
   var denied = DeniedWrites()
   /// Alerts with causes up to here may answer what the trace does not show.
   private var holeBefore: UInt64 = 0
-  private var isAfterHole = false
+  private(set) var isAfterHole = false
   /// Per vCPU the hypercall that was last refused with an event.
   var refusedCalls: [UInt64]
 

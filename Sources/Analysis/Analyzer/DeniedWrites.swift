@@ -59,7 +59,7 @@ struct DeniedWrites {
 
   /// Something else may have written these bytes: what is there says nothing any more of what was denied before.
   mutating func forget(from low: UInt64, to end: UInt64) {
-    if end &- low == 4096, low & 4095 == 0, !mayHold(page: low) { return }
+    if low >> 12 == (end &- 1) >> 12, !mayHold(page: low) { return }
     forgetListed(from: low, to: end)
   }
 

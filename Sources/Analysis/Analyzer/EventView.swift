@@ -3,7 +3,6 @@ internal import TraceEvents
 /// The event in hand, as the judges see it: operands by value, data by reference for the time of the call.
 @safe struct EventView {
   var seq: UInt64
-  var time: UInt64
   var kind: EventKind
   var vcpu: UInt16
   var gpa: UInt64
@@ -18,7 +17,6 @@ internal import TraceEvents
 
   init(_ event: Event, bytes: UnsafeRawBufferPointer) {
     seq = event.seq
-    time = event.time
     kind = event.kind
     vcpu = event.vcpu
     gpa = event.gpa

@@ -11,13 +11,26 @@ struct Interests: OptionSet {
   static let tree = Interests(rawValue: 1 << 4)
   /// Losses and the end of the session.
   static let engine = Interests(rawValue: 1 << 5)
-  static let all: Interests = [.facts, .stop, .integrity, .alerts, .tree]
 
   static func judges(of kind: EventKind) -> Interests {
     switch kind {
     case .sessionStart, .sessionEnd, .eventsLost: [.engine, .facts, .stop, .integrity, .alerts, .tree]
     case .console: []
-    default: .all
+    case .pageWrite, .writeResult, .guestWrite: [.stop, .integrity, .alerts, .tree]
+    case .writeTrap, .pageContents, .traceRemove: [.stop, .alerts, .tree]
+    case .hypercall, .traceInstall, .registrationLocked: [.stop, .tree]
+    case .hypercallResult: [.stop, .integrity, .alerts, .tree]
+    case .entryPointSet, .driverPagesSet, .basePointerSet: [.stop, .integrity, .tree]
+    case .regionAccess, .alert, .refusal: [.stop, .alerts]
+    case .guestEnter: [.stop, .alerts, .tree, .facts]
+    case .guestExit: [.stop, .integrity, .facts]
+    case .vcpuHalt: [.stop, .integrity, .facts]
+    case .vcpuOffline, .integrityEnter, .integrityLeave: [.stop, .integrity, .tree, .facts]
+    case .vcpuOnline, .stopAck, .modeEnter, .modeExit, .resumeTake, .modeReturn: [.stop, .tree, .facts]
+    case .vcpuUnhalt, .rendezvousClaim, .regionMap, .regionUnmap: [.stop, .facts]
+    case .interruptDeliver: [.stop, .integrity]
+    // What moves: signals, interrupts on their way, and kinds that this version does not know.
+    default: [.stop]
     }
   }
 }

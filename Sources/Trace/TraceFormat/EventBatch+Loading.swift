@@ -87,6 +87,46 @@ extension EventBatch {
     }
   }
 
+  /// The time of one event. Near the end that takes a look at the events after it alone.
+  public func time(of seq: UInt64) -> UInt64 {
+    precondition(seq >= firstSeq && seq - firstSeq < UInt64(count))
+    let event = Int(seq - firstSeq)
+    if unsafe columns[Self.allTimes] != nil || count - event > 256 { return unsafe loadTimes()[event] }
+    var time = lastTime
+    var passed: [Int: Int] = [:]
+    var ends: [Int: Int] = [:]
+    var left = count - 1 - event
+    for run in (0..<runCount).reversed() {
+      guard left > 0 else { break }
+      // SAFETY: as in `loadTimes()`; runs, lanes and kinds are walked from their ends.
+      let (lane, length) = unsafe (Int(runs.base[run].lane), Int(runs.base[run].count))
+      var end = ends[lane] ?? endOfLane(lane)
+      ends[lane] = end - length
+      for _ in 0..<min(length, left) {
+        end -= 1
+        let slot = unsafe Int(slots[Int(block.base[end])])
+        passed[slot, default: 0] += 1
+        let series = unsafe stored[slot * Self.columnsPerSlot + Self.timesColumn]
+        time &-= number(series.count - (passed[slot] ?? 0), of: slot * Self.columnsPerSlot + Self.timesColumn)
+        left -= 1
+      }
+    }
+    return time
+  }
+
+  private func endOfLane(_ lane: Int) -> Int {
+    // SAFETY: kinds are in lane order, `count` of them.
+    unsafe lane + 1 < laneCount ? Int(laneKinds.base[lane + 1]) : Int(laneKinds.base[0]) + count
+  }
+
+  /// One number of a column that may not be loaded.
+  private func number(_ index: Int, of column: Int) -> UInt64 {
+    let series = unsafe stored[column]
+    if series.mark == EventLayout.lengthsMark { return unsafe load(column)[index] }
+    // SAFETY: the series was checked to lie inside the block.
+    return (0..<Int(series.mark)).reduce(0) { unsafe $0 | UInt64(block.base[series.offset + $1 * series.count + index]) << UInt64($1 * 8) }
+  }
+
   // MARK: Data
 
   /// Puts the data of a kind together. Returns where each event's begin.
