@@ -6,14 +6,18 @@ extension Analyzer {
   public mutating func consume(_ batch: EventBatch) {
     guard batch.count > 0 else { return }
     if lastSeq > 0 || !batch.beginsTail { noteGap(before: batch.firstSeq) }
-    batch.withCursor { cursor in
-      while cursor.next() {
-        if !pass(&cursor) { step(cursor, in: batch) }
-      }
-    }
+    batch.withCursor { judge(&$0, in: batch) }
     noteMove(in: batch)
     events += UInt64(batch.count)
     lastSeq = batch.firstSeq + UInt64(batch.count) - 1
+  }
+
+  /// A function of its own, so that the cursor stays where it is and is not copied to be shown to `step`.
+  @inline(never)
+  private mutating func judge(_ cursor: inout EventCursor, in batch: EventBatch) {
+    while cursor.next() {
+      if !pass(&cursor) { step(&cursor, in: batch) }
+    }
   }
 
   /// The three kinds that traces are made of, where nothing is to be judged: ordinary pages were written, or a vCPU goes in and out of the
@@ -51,7 +55,7 @@ extension Analyzer {
 
   /// Shows the event to those that look at its kind.
   @inline(never)
-  private mutating func step(_ cursor: borrowing EventCursor, in batch: EventBatch) {
+  private mutating func step(_ cursor: inout EventCursor, in batch: EventBatch) {
     let judges = Interests.judges(of: cursor.kind)
     if judges.isEmpty { return }
     lastSeq = cursor.seq

@@ -1,7 +1,7 @@
 internal import TraceEvents
 
 /// The event in hand, as the judges see it: operands by value, data by reference for the time of the call.
-@safe struct EventView {
+@safe struct EventView: ~Copyable {
   var seq: UInt64
   var kind: EventKind
   var vcpu: UInt16

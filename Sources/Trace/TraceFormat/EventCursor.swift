@@ -136,12 +136,21 @@ public import TraceEvents
     guard mask >> UInt8(truncatingIfNeeded: column) & 1 != 0 else { return 0 }
     let number = slot &* 9 &+ column
     if let values = unsafe columns[number] { return unsafe values[index] }
-    return load(number)
+    return unsafe Self.load(number, index, of: batch)
   }
 
-  @usableFromInline @inline(never) func load(_ number: Int) -> UInt64 {
-    let index = index
-    return unsafe batch._withUnsafeGuaranteedRef { unsafe $0.load(number)[index] }
+  // Loading takes what it needs of the cursor one by one: passing on all of it would copy it each time that something is asked for.
+
+  @usableFromInline @inline(never) @unsafe static func load(_ number: Int, _ index: Int, of batch: Unmanaged<EventBatch>) -> UInt64 {
+    unsafe batch._withUnsafeGuaranteedRef { unsafe $0.load(number)[index] }
+  }
+
+  @usableFromInline @inline(never) @unsafe static func loadTime(_ event: Int, of batch: Unmanaged<EventBatch>) -> UInt64 {
+    unsafe batch._withUnsafeGuaranteedRef { unsafe $0.loadTimes()[event] }
+  }
+
+  @usableFromInline @inline(never) @unsafe static func loadData(_ slot: Int, of batch: Unmanaged<EventBatch>) -> UnsafeMutablePointer<UInt32> {
+    unsafe batch._withUnsafeGuaranteedRef { unsafe $0.loadData(slot) }
   }
 
   @inlinable public var kind: EventKind { @inline(__always) get { unsafe EventKind(rawValue: at[0]) } }
@@ -150,13 +159,8 @@ public import TraceEvents
   @inlinable public var time: UInt64 {
     @inline(__always) get {
       if let times = unsafe columns[EventBatch.allTimes] { return unsafe times[passed &- 1] }
-      return loadTime()
+      return unsafe Self.loadTime(passed &- 1, of: batch)
     }
-  }
-
-  @usableFromInline @inline(never) func loadTime() -> UInt64 {
-    let event = passed &- 1
-    return unsafe batch._withUnsafeGuaranteedRef { unsafe $0.loadTimes()[event] }
   }
 
   @inlinable public var gpa: UInt64 { @inline(__always) get { operand(0) } }
@@ -176,14 +180,8 @@ public import TraceEvents
   @inlinable var offsets: UnsafePointer<UInt32>? {
     @inline(__always) get {
       guard mask & 0x80 != 0 else { return nil }
-      if let offsets = unsafe dataOffsets[slot] { return unsafe UnsafePointer(offsets) + index }
-      return unsafe loadData()
+      return unsafe UnsafePointer(dataOffsets[slot] ?? Self.loadData(slot, of: batch)) + index
     }
-  }
-
-  @usableFromInline @inline(never) func loadData() -> UnsafePointer<UInt32> {
-    let (slot, index) = (slot, index)
-    return unsafe batch._withUnsafeGuaranteedRef { unsafe UnsafePointer($0.loadData(slot)) + index }
   }
 
   /// Bytes of data.
@@ -196,7 +194,7 @@ public import TraceEvents
 
   /// The event's data, valid until the cursor moves.
   @inlinable public var data: RawSpan {
-    @_lifetime(borrow self) get {
+    @inline(__always) @_lifetime(borrow self) get {
       var (start, end) = (0, 0)
       if let offsets = unsafe offsets { (start, end) = unsafe (Int(offsets[0]), Int(offsets[1])) }
       let span = unsafe RawSpan(_unsafeStart: bytes + start, byteCount: end &- start)
