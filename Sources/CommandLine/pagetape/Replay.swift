@@ -10,12 +10,12 @@ enum Replay {
     var analyzer = Analyzer(
       Analyzer.Subject(
         vcpuCount: header.vcpuCount, memory: header.memory, region: header.region, attribution: header.attribution, writes: header.writes))
-    let batch = EventBatch()
+    let prefetcher = PrefetchingReader(reader)
     /// Offsets of the damaged places that the analyzer was told of.
     var told: Set<UInt64> = []
-    while reader.nextBatch(into: batch) {
+    while let batch = prefetcher.nextBatch() {
       // A damaged place that swallowed events is told where they are missing; one that swallowed none, at the end.
-      for place in reader.damage where !told.contains(place.offset) {
+      for place in prefetcher.damage where !told.contains(place.offset) {
         guard let missing = place.missing, !missing.isEmpty else { continue }
         told.insert(place.offset)
         analyzer.noteHole(
@@ -24,7 +24,7 @@ enum Replay {
       }
       analyzer.consume(batch)
     }
-    for place in reader.damage where !told.contains(place.offset) && place.what != .unfinished {
+    for place in prefetcher.damage where !told.contains(place.offset) && place.what != .unfinished {
       let missing = place.missing ?? 0..<0
       analyzer.noteHole(
         lostEvents: UInt64(missing.count), firstSeq: missing.lowerBound, lastSeq: missing.isEmpty ? 0 : missing.upperBound - 1, damage: "\(place)")
