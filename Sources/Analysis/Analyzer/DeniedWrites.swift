@@ -52,7 +52,12 @@ struct DeniedWrites {
 
   /// The denied write that shows in what was observed at `start`.
   func showing(in event: borrowing EventView, at start: UInt64, first: Int, count: Int) -> Write? {
-    if start & 4095 + UInt64(count) <= 4096, !mayHold(page: start) { return nil }
+    guard start & 4095 + UInt64(count) > 4096 else {
+      guard mayHold(page: start) else { return nil }
+      let page = start >> 12
+      for write in writes where write.gpa >> 12 == page && write.shows(in: event, at: start, first: first, count: count) { return write }
+      return nil
+    }
     for write in writes where write.shows(in: event, at: start, first: first, count: count) { return write }
     return nil
   }

@@ -34,5 +34,7 @@ internal import TraceEvents
   var data: [UInt8] { unsafe Array(bytes) }
   func byte(_ index: Int) -> UInt8 { unsafe bytes[index] }
   /// Little-endian word `index` of data that is a list of 8-byte words.
-  func word(_ index: Int) -> UInt64 { unsafe UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self)) }
+  func word(_ index: Int) -> UInt64 { word(at: index * 8) }
+  /// Little-endian word at any place in the data.
+  func word(at offset: Int) -> UInt64 { unsafe UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) }
 }
