@@ -104,6 +104,7 @@ extension AlertJudge {
 extension EventView {
   /// Up to 8 bytes of the data as a little-endian number.
   fileprivate func little(_ first: Int, count: Int) -> UInt64 {
+    if count == 8 { return word(at: first) }
     var value: UInt64 = 0
     for index in 0..<count { value |= UInt64(byte(first + index)) << UInt64(index * 8) }
     return value

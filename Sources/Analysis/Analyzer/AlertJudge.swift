@@ -14,7 +14,7 @@ struct AlertJudge {
   var denied = DeniedWrites()
   /// Alerts with causes up to here may answer what the trace does not show.
   private var holeBefore: UInt64 = 0
-  private var isAfterHole = false
+  private(set) var isAfterHole = false
   /// Per vCPU the hypercall that was last refused with an event.
   var refusedCalls: [UInt64]
 
@@ -114,9 +114,15 @@ struct AlertJudge {
 
   // MARK: What came
 
+  /// Which vCPU waits for what this event called for: most often the one that the alert names.
+  private func indexOfOpen(_ cause: UInt64, _ vcpu: UInt16) -> Int? {
+    if Int(vcpu) < open.count, open[Int(vcpu)]?.cause == cause { return Int(vcpu) }
+    return open.firstIndex { $0?.cause == cause }
+  }
+
   private mutating func judgeAlert(_ event: borrowing EventView, _ findings: inout FindingCollector) {
     let (seq, vcpu, cause, action) = (event.seq, event.vcpu, event.cause, event.a)
-    if let index = open.firstIndex(where: { $0?.cause == cause }), cause != 0, var item = open[index] {
+    if cause != 0, let index = indexOfOpen(cause, vcpu), var item = open[index] {
       judgeAnswer(event, &item, &findings)
       open[index] = item
     } else if let index = overdue.firstIndex(where: { $0.cause == cause }) {

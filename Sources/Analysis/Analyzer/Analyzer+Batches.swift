@@ -6,23 +6,26 @@ extension Analyzer {
   public mutating func consume(_ batch: EventBatch) {
     guard batch.count > 0 else { return }
     if lastSeq > 0 || !batch.beginsTail { noteGap(before: batch.firstSeq) }
-    batch.withCursor { cursor in
-      while cursor.next() {
-        if !pass(cursor) { step(cursor) }
-      }
-    }
+    batch.withCursor { judge(&$0, in: batch) }
+    noteMove(in: batch)
     events += UInt64(batch.count)
     lastSeq = batch.firstSeq + UInt64(batch.count) - 1
   }
 
-  /// The three kinds that traces are made of, where nothing is to be judged: an ordinary page was written, or a vCPU goes in and out of the
-  /// guest outside any rendezvous. False where somebody must look; nothing was done then.
+  /// A function of its own, so that the cursor stays where it is and is not copied to be shown to `step`.
+  @inline(never)
+  private mutating func judge(_ cursor: inout EventCursor, in batch: EventBatch) {
+    while cursor.next() {
+      if !pass(&cursor) { step(&cursor, in: batch) }
+    }
+  }
+
+  /// The three kinds that traces are made of, where nothing is to be judged: ordinary pages were written, or a vCPU goes in and out of the
+  /// guest outside any rendezvous. False where somebody must look at the current event; nothing was done then.
   @inline(__always)
-  private mutating func pass(_ cursor: borrowing EventCursor) -> Bool {
+  private mutating func pass(_ cursor: inout EventCursor) -> Bool {
     switch cursor.kind {
-    case .pageWrite:
-      let gpa = cursor.gpa
-      return !stop.region.contains(gpa) && !protection.concerns(gpa >> 12) && scout.pass(Int(cursor.vcpu), frame: gpa >> 12)
+    case .pageWrite: return passPageWrites(&cursor)
     case .guestEnter:
       let index = Int(cursor.vcpu)
       guard index < facts.vcpus.count, !stop.needsLook(index, cursor.rip), tree.obligations.isEmpty, !alerts.isAwaited(index) else { return false }
@@ -34,22 +37,42 @@ extension Analyzer {
       let index = Int(cursor.vcpu)
       guard index < facts.vcpus.count, !stop.region.contains(cursor.rip), !protection.isInIntegrityMode(index) else { return false }
       let seq = cursor.seq
-      stop.noteExit(index, at: seq, time: cursor.time)
+      stop.noteExit(index, at: seq)
       facts.noteExit(index, at: seq)
       return true
     default: return false
     }
   }
 
+  /// Page-writes that follow each other on a vCPU, up to one that somebody must look at.
+  @inline(__always)
+  private mutating func passPageWrites(_ cursor: inout EventCursor) -> Bool {
+    let vcpu = Int(cursor.vcpu)
+    let mayWriteRegion = stop.mayWriteRegion(vcpu)
+    guard scout.mayPass(vcpu) else { return false }
+    return cursor.passStreak { gpa, _ in
+      (mayWriteRegion || !stop.region.contains(gpa)) && !protection.concerns(gpa >> 12) && scout.pass(vcpu, frame: gpa >> 12)
+    }
+  }
+
   /// Shows the event to those that look at its kind.
   @inline(never)
-  private mutating func step(_ cursor: borrowing EventCursor) {
+  private mutating func step(_ cursor: inout EventCursor, in batch: EventBatch) {
     let judges = Interests.judges(of: cursor.kind)
     if judges.isEmpty { return }
     lastSeq = cursor.seq
+    if cursor.kind == .sessionEnd {
+      noteMove(in: batch)
+      noteSilence(until: cursor.time)
+    }
     // SAFETY: the view points into the batch, which outlives this call; no judge keeps it.
     let view = unsafe EventView(cursor)
     dispatch(view, judges)
+  }
+
+  /// Times are left in the batch until one is needed.
+  private mutating func noteMove(in batch: EventBatch) {
+    if stop.hasMoved { noteMove(at: batch.time(of: stop.lastMove)) }
   }
 }
 
@@ -58,7 +81,6 @@ extension EventView {
   @inline(__always)
   @unsafe init(_ cursor: borrowing EventCursor) {
     seq = cursor.seq
-    time = cursor.time
     kind = cursor.kind
     vcpu = cursor.vcpu
     gpa = cursor.gpa

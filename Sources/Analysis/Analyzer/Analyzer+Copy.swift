@@ -13,6 +13,7 @@ extension Analyzer {
     copy.events = events
     copy.losses = losses
     copy.lastSeq = lastSeq
+    copy.lastMoveTime = lastMoveTime
     return copy
   }
 

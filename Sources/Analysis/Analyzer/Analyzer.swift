@@ -41,6 +41,8 @@ public struct Analyzer: ~Copyable, TracePass {
   var undecided: [String] = []
   var events: UInt64 = 0
   var losses = Losses()
+  /// Time of the last event that showed something move.
+  var lastMoveTime: UInt64 = 0
   /// Of the last event judged; 0 before the first.
   var lastSeq: UInt64 = 0
 
@@ -62,7 +64,9 @@ public struct Analyzer: ~Copyable, TracePass {
   public mutating func consume(_ event: Event) {
     // SAFETY: no judge keeps a view past its call.
     unsafe event.data.withUnsafeBytes { bytes in
+      if event.kind == .sessionEnd { noteSilence(until: event.time) }
       unsafe consume(EventView(event, bytes: bytes))
+      if stop.hasMoved { noteMove(at: event.time) }
     }
   }
 
@@ -73,6 +77,13 @@ public struct Analyzer: ~Copyable, TracePass {
     lastSeq = max(event.seq, lastSeq)
     dispatch(event, Interests.judges(of: event.kind))
   }
+
+  mutating func noteMove(at time: UInt64) {
+    lastMoveTime = time
+    stop.hasMoved = false
+  }
+
+  mutating func noteSilence(until time: UInt64) { stop.silence = time - min(lastMoveTime, time) }
 
   /// Shows an event to those that care. The tree's judge comes last of the judges: it moves `protection` on.
   mutating func dispatch(_ event: borrowing EventView, _ judges: Interests) {
@@ -87,7 +98,7 @@ public struct Analyzer: ~Copyable, TracePass {
       return
     }
     if judges.contains(.integrity) { integrity.judge(event, facts, protection, &findings) }
-    if judges.contains(.alerts) { alerts.judge(event, facts, protection, &findings) }
+    if judges.contains(.alerts) || alerts.isAfterHole { alerts.judge(event, facts, protection, &findings) }
     if judges.contains(.tree) { tree.judge(event, facts, &protection, &findings) }
     if judges.contains(.facts) { facts.apply(event) }
     if findings.hasPending { findings.settle() }

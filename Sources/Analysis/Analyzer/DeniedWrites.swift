@@ -52,14 +52,19 @@ struct DeniedWrites {
 
   /// The denied write that shows in what was observed at `start`.
   func showing(in event: borrowing EventView, at start: UInt64, first: Int, count: Int) -> Write? {
-    if start & 4095 + UInt64(count) <= 4096, !mayHold(page: start) { return nil }
+    guard start & 4095 + UInt64(count) > 4096 else {
+      guard mayHold(page: start) else { return nil }
+      let page = start >> 12
+      for write in writes where write.gpa >> 12 == page && write.shows(in: event, at: start, first: first, count: count) { return write }
+      return nil
+    }
     for write in writes where write.shows(in: event, at: start, first: first, count: count) { return write }
     return nil
   }
 
   /// Something else may have written these bytes: what is there says nothing any more of what was denied before.
   mutating func forget(from low: UInt64, to end: UInt64) {
-    if end &- low == 4096, low & 4095 == 0, !mayHold(page: low) { return }
+    if low >> 12 == (end &- 1) >> 12, !mayHold(page: low) { return }
     forgetListed(from: low, to: end)
   }
 

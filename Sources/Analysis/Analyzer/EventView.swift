@@ -1,9 +1,8 @@
 internal import TraceEvents
 
 /// The event in hand, as the judges see it: operands by value, data by reference for the time of the call.
-@safe struct EventView {
+@safe struct EventView: ~Copyable {
   var seq: UInt64
-  var time: UInt64
   var kind: EventKind
   var vcpu: UInt16
   var gpa: UInt64
@@ -18,7 +17,6 @@ internal import TraceEvents
 
   init(_ event: Event, bytes: UnsafeRawBufferPointer) {
     seq = event.seq
-    time = event.time
     kind = event.kind
     vcpu = event.vcpu
     gpa = event.gpa
@@ -36,5 +34,7 @@ internal import TraceEvents
   var data: [UInt8] { unsafe Array(bytes) }
   func byte(_ index: Int) -> UInt8 { unsafe bytes[index] }
   /// Little-endian word `index` of data that is a list of 8-byte words.
-  func word(_ index: Int) -> UInt64 { unsafe UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self)) }
+  func word(_ index: Int) -> UInt64 { word(at: index * 8) }
+  /// Little-endian word at any place in the data.
+  func word(at offset: Int) -> UInt64 { unsafe UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) }
 }

@@ -11,14 +11,31 @@ struct Interests: OptionSet {
   static let tree = Interests(rawValue: 1 << 4)
   /// Losses and the end of the session.
   static let engine = Interests(rawValue: 1 << 5)
+  /// Orders, and accesses to memory.
   static let races = Interests(rawValue: 1 << 6)
-  static let all: Interests = [.facts, .stop, .integrity, .alerts, .tree, .races]
 
   static func judges(of kind: EventKind) -> Interests {
     switch kind {
     case .sessionStart, .sessionEnd, .eventsLost: [.engine, .facts, .stop, .integrity, .alerts, .tree]
     case .console: []
-    default: .all
+    case .pageWrite, .writeResult, .guestWrite: [.stop, .integrity, .alerts, .tree, .races]
+    case .writeTrap, .traceRemove: [.stop, .alerts, .tree, .races]
+    case .pageContents: [.stop, .alerts, .tree]
+    case .hypercall, .registrationLocked: [.stop, .tree]
+    case .traceInstall: [.stop, .tree, .races]
+    case .hypercallResult: [.stop, .integrity, .alerts, .tree]
+    case .entryPointSet, .driverPagesSet, .basePointerSet: [.stop, .integrity, .tree]
+    case .regionAccess: [.stop, .alerts, .races]
+    case .alert, .refusal: [.stop, .alerts]
+    case .guestEnter: [.stop, .alerts, .tree, .facts]
+    case .guestExit: [.stop, .integrity, .facts]
+    case .vcpuHalt: [.stop, .integrity, .facts]
+    case .vcpuOffline, .integrityEnter, .integrityLeave: [.stop, .integrity, .tree, .facts, .races]
+    case .vcpuOnline, .stopAck, .modeEnter, .modeExit, .resumeTake, .modeReturn: [.stop, .tree, .facts, .races]
+    case .vcpuUnhalt, .rendezvousClaim, .regionMap, .regionUnmap: [.stop, .facts, .races]
+    case .interruptDeliver: [.stop, .integrity, .races]
+    // What moves: signals, interrupts on their way, and kinds that this version does not know.
+    default: [.stop, .races]
     }
   }
 }

@@ -44,10 +44,13 @@ struct RaceScout: ~Copyable {
     for index in vcpus.indices { vcpus[index].time = clocks.epoch(of: UInt16(index)).time }
   }
 
-  /// An ordinary write to a page that protection has nothing to do with; false where `look` must be called instead.
+  /// Whether the vCPU's writes to ordinary pages are ordinary writes.
+  @inline(__always)
+  func mayPass(_ vcpu: Int) -> Bool { vcpu < vcpus.count && !vcpus[vcpu].isElevated }
+
+  /// Such a write, to a page that protection has nothing to do with; false where `look` must be called instead.
   @inline(__always)
   mutating func pass(_ vcpu: Int, frame: UInt64) -> Bool {
-    guard vcpu < vcpus.count, !vcpus[vcpu].isElevated else { return false }
     let time = vcpus[vcpu].time
     return pages.repeats(frame, vcpu: UInt16(truncatingIfNeeded: vcpu), time: time) || takeOver(vcpu, frame, time)
   }
@@ -160,7 +163,7 @@ struct RaceScout: ~Copyable {
     let frame = event.gpa >> 12
     let isElevated = vcpus[index].isElevated
     let isInRegion = region.contains(event.gpa)
-    if isWrite, !isElevated, !isInRegion, !protection.concerns(frame), pass(index, frame: frame) { return }
+    if isWrite, mayPass(index), !isInRegion, !protection.concerns(frame), pass(index, frame: frame) { return }
     let kind: PageHistory.Kind =
       isWrite ? (isElevated ? .elevatedWrite : .write) : event.kind == .regionAccess ? .touch : .attempt
     add(PageHistory.Access(epoch: clocks.epoch(of: event.vcpu), kind: kind), to: frame, isSpecial: isInRegion || protection.isSpecial(frame))
@@ -201,8 +204,8 @@ extension Protection {
 }
 
 extension EventView {
-  /// The event as a value.
+  /// The event as a value, but for its time.
   func value(withData: Bool) -> Event {
-    Event(kind, vcpu: vcpu, seq: seq, time: time, gpa: gpa, rip: rip, cause: cause, a: a, b: b, c: c, d: d, data: withData ? data : [])
+    Event(kind, vcpu: vcpu, seq: seq, gpa: gpa, rip: rip, cause: cause, a: a, b: b, c: c, d: d, data: withData ? data : [])
   }
 }

@@ -43,7 +43,7 @@ extension StopJudge {
 
   /// Every vCPU waits for another one, or for an interrupt, and long enough: nothing would have moved any more.
   private var isAtRest: Bool {
-    guard let end, end.reason == EndReason.allVCPUsHalted.rawValue || end.silence >= Self.silence else { return false }
+    guard let end, end.reason == EndReason.allVCPUsHalted.rawValue || silence >= Self.silence else { return false }
     for index in vcpus.indices {
       let state = vcpus[index]
       let isWaiting = state.place == .offline || state.isHeld || (state.place == .outside && state.isHalted && !state.isInGuest)

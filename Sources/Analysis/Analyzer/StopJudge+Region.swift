@@ -91,7 +91,7 @@ extension StopJudge {
 
   mutating func judgeRegionWrite(_ event: borrowing EventView, _ findings: inout FindingCollector) {
     let state = vcpus[Int(event.vcpu)]
-    guard state.lastEnter != 0, state.enteredFrom != .inMode, state.enteredFrom != .unknown else { return }
+    if mayWriteRegion(Int(event.vcpu)) { return }
     let (vcpu, gpa) = (event.vcpu, event.gpa)
     findings.report(
       .stopRegionAccess, at: event, expected: "Only a vCPU in the mode writes the region.",

@@ -10,8 +10,12 @@ struct StopJudge: ~Copyable {
   var now = Rendezvous()
   var view = View.unmapped
   let region: GuestRange
-  var lastTime: UInt64 = 0
-  var end: (seq: UInt64, reason: UInt64, silence: UInt64)?
+  /// Whether something moved since this was last taken, and the event that shows it: whoever feeds the judge knows its time.
+  var hasMoved = false
+  var lastMove: UInt64 = 0
+  /// How the recording ended, and how long nothing had moved then, in nanoseconds.
+  var end: (seq: UInt64, reason: UInt64)?
+  var silence: UInt64 = 0
 
   init(_ subject: Analyzer.Subject) {
     vcpus = VCPUTable(repeating: VCPU(), count: subject.vcpuCount)
@@ -23,7 +27,9 @@ struct StopJudge: ~Copyable {
     now = other.now
     view = other.view
     region = other.region
-    lastTime = other.lastTime
+    hasMoved = other.hasMoved
+    lastMove = other.lastMove
+    silence = other.silence
     end = other.end
   }
 
@@ -40,13 +46,20 @@ struct StopJudge: ~Copyable {
     case .guestExit:
       guard index < vcpus.count else { return }
       if region.contains(event.rip), vcpus[index].enteredFrom != .inMode { judgeRegionExecution(event, &findings) }
-      noteExit(index, at: event.seq, time: event.time)
+      noteExit(index, at: event.seq)
     case .writeTrap, .writeResult, .guestWrite:
       let isInRegion = region.contains(event.gpa)
       guard index < vcpus.count, vcpus[index].isHeld || isInRegion else { return }
       judgeTrappedWrite(event, &findings)
     default: judgeRare(event, &findings)
     }
+  }
+
+  /// Whether the vCPU may have written a page of the region: it last entered the guest in the mode, or nobody knows where.
+  @inline(__always)
+  func mayWriteRegion(_ index: Int) -> Bool {
+    guard index < vcpus.count, vcpus[index].lastEnter != 0 else { return true }
+    return vcpus[index].enteredFrom == .inMode || vcpus[index].enteredFrom == .unknown
   }
 
   /// Whether an entry into the guest is more than ordinary execution outside any rendezvous.
@@ -67,17 +80,23 @@ struct StopJudge: ~Copyable {
   }
 
   @inline(__always)
-  mutating func noteExit(_ index: Int, at seq: UInt64, time: UInt64) {
+  mutating func noteExit(_ index: Int, at seq: UInt64) {
     vcpus[index].isInGuest = false
     vcpus[index].lastExit = seq
-    lastTime = time
+    noteMove(at: seq)
+  }
+
+  @inline(__always)
+  private mutating func noteMove(at seq: UInt64) {
+    hasMoved = true
+    lastMove = seq
   }
 
   @inline(never)
   private mutating func judgeRare(_ event: borrowing EventView, _ findings: inout FindingCollector) {
     switch event.kind {
     case .sessionEnd:
-      end = (event.seq, event.a, event.time - min(lastTime, event.time))
+      end = (event.seq, event.a)
       return
     case .vcpuStart:
       if event.a < UInt64(vcpus.count), vcpus[Int(event.a)].place == .offline { vcpus[Int(event.a)].started = event.seq }
@@ -87,7 +106,7 @@ struct StopJudge: ~Copyable {
     default:
       if Int(event.vcpu) < vcpus.count { judgeOwn(event, &findings) }
     }
-    lastTime = event.time
+    noteMove(at: event.seq)
   }
 
   /// Events that a vCPU has of its own.

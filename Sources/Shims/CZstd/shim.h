@@ -5,6 +5,10 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
+/* An experimental parameter, which zstd.h names only for static linking: 1002, "ignore the frame's content checksum". A library that does not
+ * know it refuses it, and then checks once more what has been checked. */
+static inline size_t pagetape_ignore_checksum(ZSTD_DCtx *context) { return ZSTD_DCtx_setParameter(context, ZSTD_d_experimentalParam3, 1); }
+
 /* CRC-32C (Castagnoli, reflected), which zstd does not export. One 8-byte step takes about 3 cycles with SSE4.2; the caller asks once
  * whether the instruction is there and uses its own tables where it is not. `crc` is the inverted running value: start with ~0, end with ~. */
 #if defined(__x86_64__)

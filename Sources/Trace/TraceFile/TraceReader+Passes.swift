@@ -3,12 +3,12 @@ public import TraceFormat
 extension TraceReader: TraceSource {
   public func run<Pass: TracePass & ~Copyable>(_ pass: inout Pass) {
     rewind()
-    let batch = EventBatch()
+    let batches = PrefetchingReader(self)
     /// Offsets of the damaged places that the pass was told of.
     var told: Set<UInt64> = []
-    while !pass.isDone, nextBatch(into: batch) {
+    while !pass.isDone, let batch = batches.nextBatch() {
       // A damaged place that swallowed events is told where they are missing; one that swallowed none, at the end.
-      for place in damage where !told.contains(place.offset) {
+      for place in batches.damage where !told.contains(place.offset) {
         guard let missing = place.missing, !missing.isEmpty, missing.upperBound <= batch.firstSeq else { continue }
         told.insert(place.offset)
         pass.noteHole(
@@ -17,7 +17,8 @@ extension TraceReader: TraceSource {
       }
       pass.consume(batch)
     }
-    for place in damage where !told.contains(place.offset) && place.what != .unfinished {
+    batches.stop()
+    for place in batches.damage where !told.contains(place.offset) && place.what != .unfinished {
       let missing = place.missing ?? 0..<0
       pass.noteHole(
         lostEvents: UInt64(missing.count), firstSeq: missing.lowerBound, lastSeq: missing.isEmpty ? 0 : missing.upperBound - 1, damage: "\(place)")

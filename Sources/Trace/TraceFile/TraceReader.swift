@@ -126,7 +126,7 @@ public import TraceFormat
         guard unsafe CRC32C.checksum(frame) == prologue.checksum else { throw TraceFormatError(.badChecksum, at: 64, expected: "the frame's checksum") }
         return nil
       }
-      try unsafe batch.decode(decompressor.decompress(frame, prologue), table, vcpuCount: header.vcpuCount)
+      try unsafe batch.decode(frame, prologue, by: decompressor, table, vcpuCount: header.vcpuCount)
       guard batch.firstSeq == prologue.firstSeq, batch.count == prologue.count, batch.timeRange == prologue.firstTime...prologue.lastTime else {
         throw TraceFormatError(.inconsistent, at: 28, expected: "the events that the prologue names")
       }

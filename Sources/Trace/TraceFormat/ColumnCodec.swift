@@ -1,5 +1,15 @@
 /// The two encodings of a column of integers, decoded in bulk.
 enum ColumnCodec {
+  /// The numbers of a series that was checked to lie inside the block.
+  @unsafe static func read(_ series: StoredSeries, of block: UnsafeRawPointer, into values: UnsafeMutablePointer<UInt64>) {
+    let base = unsafe block + series.offset
+    if series.mark == EventLayout.lengthsMark {
+      _ = unsafe readLengths(base, within: series.size, count: series.count, into: values)
+    } else {
+      unsafe readPlanes(base, width: Int(series.mark), count: series.count, into: values)
+    }
+  }
+
   /// Value `i` is byte `i` of each plane, the first plane least significant. `base` must hold `width * count` bytes.
   @unsafe static func readPlanes(_ base: UnsafeRawPointer, width: Int, count: Int, into values: UnsafeMutablePointer<UInt64>) {
     let bytes = unsafe base.assumingMemoryBound(to: UInt8.self)
@@ -46,5 +56,54 @@ enum ColumnCodec {
       index += 1
     }
     return at
+  }
+
+  /// How many bytes `readLengths` would read. Nil where that is more than `size`, or a nibble says more than 8.
+  @unsafe static func sizeOfLengths(_ base: UnsafeRawPointer, within size: Int, count: Int) -> Int? {
+    let codeSize = (count + 1) / 2
+    guard size >= codeSize else { return nil }
+    var total = codeSize
+    // SAFETY: there are `codeSize` bytes.
+    for index in 0..<count {
+      let length = unsafe Int(base.load(fromByteOffset: index >> 1, as: UInt8.self) >> UInt8((index & 1) << 2) & 15)
+      guard length <= 8 else { return nil }
+      total += length
+    }
+    return total <= size ? total : nil
+  }
+
+  /// The sum of numbers stored as planes.
+  @unsafe static func sumOfPlanes(_ base: UnsafeRawPointer, width: Int, count: Int) -> UInt128 {
+    let bytes = unsafe base.assumingMemoryBound(to: UInt8.self)
+    var total: UInt128 = 0
+    for plane in 0..<width {
+      // At most 2^17 numbers: their bytes add up to less than 2^25.
+      var sum: UInt32 = 0
+      for index in plane * count..<(plane + 1) * count { sum &+= unsafe UInt32(bytes[index]) }
+      total += UInt128(sum) << UInt128(plane * 8)
+    }
+    return total
+  }
+
+  /// Counts how often each byte is among `count` of them. Four tables, so that equal neighbours need not wait for each other.
+  @unsafe static func histogram(_ base: UnsafeRawPointer, count: Int) -> [Int] {
+    let bytes = unsafe base.assumingMemoryBound(to: UInt8.self)
+    var tables = [UInt32](repeating: 0, count: 4 * 256)
+    unsafe tables.withUnsafeMutableBufferPointer { tables in
+      var index = 0
+      // SAFETY: indexes stay below `count`; a byte is below 256.
+      while index + 4 <= count {
+        unsafe tables[Int(bytes[index])] &+= 1
+        unsafe tables[256 + Int(bytes[index + 1])] &+= 1
+        unsafe tables[512 + Int(bytes[index + 2])] &+= 1
+        unsafe tables[768 + Int(bytes[index + 3])] &+= 1
+        index &+= 4
+      }
+      while index < count {
+        unsafe tables[Int(bytes[index])] &+= 1
+        index &+= 1
+      }
+    }
+    return (0..<256).map { byte in (0..<4).reduce(0) { $0 + Int(tables[$1 * 256 + byte]) } }
   }
 }

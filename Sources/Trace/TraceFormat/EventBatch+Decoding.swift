@@ -4,11 +4,31 @@ extension EventBatch {
   /// Fills the batch with an events block before compression, of either format version. On an error the batch is empty.
   public func decode(_ block: UnsafeRawBufferPointer, _ table: KindTable, vcpuCount: Int) throws(TraceFormatError) {
     count = 0
-    if unsafe block.count >= 4 && block.u32(0) == LegacyEventLayout.magic {
-      var decoder = try unsafe LegacyEventDecoder(block, table, vcpuCount: vcpuCount)
+    // SAFETY: the batch makes room for all of the caller's block, and 8 bytes.
+    self.block.reserve(block.count + 8)
+    if let base = block.baseAddress { unsafe UnsafeMutableRawPointer(self.block.base).copyMemory(from: base, byteCount: block.count) }
+    try decodeOwn(block.count, table, vcpuCount: vcpuCount)
+  }
+
+  /// The same from the block's frame, which is checked first.
+  @unsafe public func decode(
+    _ frame: UnsafeRawBufferPointer, _ prologue: BlockPrologue, by decompressor: BlockDecompressor, _ table: KindTable, vcpuCount: Int
+  ) throws(TraceFormatError) {
+    count = 0
+    let size = try unsafe decompressor.check(frame, prologue)
+    block.reserve(size + 8)
+    try unsafe decompressor.decompress(frame, into: UnsafeMutableRawBufferPointer(start: block.base, count: size))
+    try decodeOwn(size, table, vcpuCount: vcpuCount)
+  }
+
+  private func decodeOwn(_ size: Int, _ table: KindTable, vcpuCount: Int) throws(TraceFormatError) {
+    // SAFETY: the batch's own buffer, which holds `size` bytes and is not replaced while it is decoded.
+    let bytes = unsafe UnsafeRawBufferPointer(start: block.base, count: size)
+    if unsafe bytes.count >= 4 && bytes.u32(0) == LegacyEventLayout.magic {
+      var decoder = try unsafe LegacyEventDecoder(bytes, table, vcpuCount: vcpuCount)
       return try decoder.decode(into: self)
     }
-    var decoder = try unsafe EventDecoder(block, table, vcpuCount: vcpuCount)
+    var decoder = try unsafe EventDecoder(bytes, table, vcpuCount: vcpuCount)
     try decoder.decode(into: self)
   }
 

@@ -2,7 +2,8 @@ public import TraceEvents
 
 /// The events of one block, decoded: buffers that are reused from block to block, read through an `EventCursor`.
 ///
-/// Everything in it was checked when it was filled, so that reading it needs no checks.
+/// Everything in it was checked when it was filled, so that reading it needs no checks. What must be put together from differences is there from
+/// the start; times, data and the operands that are stored as they are stay in the block until somebody asks for one of their kind.
 @safe public final class EventBatch {
   /// Sequence number of the first event.
   public internal(set) var firstSeq: UInt64 = 1
@@ -10,25 +11,54 @@ public import TraceEvents
   /// Events of kinds that the trace lists but this version does not know. The cursor yields them; most readers ignore them.
   public internal(set) var unknownCount = 0
 
-  // Capacity of the buffers below.
-  var capacity = 0
-  var dataCapacity = 0
+  /// Events that follow each other and have the same lane.
+  @usableFromInline struct LaneRun: BitwiseCopyable {
+    @usableFromInline var lane: UInt32
+    @usableFromInline var count: UInt32
+  }
+
+  /// The block before compression, readable 8 bytes past its end.
+  var block = GrowingBuffer<UInt8>()
   var laneCount = 0
-  let kindColumns: UnsafeMutablePointer<UInt8>
-  let kindSteps: UnsafeMutablePointer<SIMD8<UInt32>>
-  let laneVCPUs: UnsafeMutablePointer<UInt16>
-  let laneStarts: UnsafeMutablePointer<SIMD8<UInt32>>
-  /// By event: lane, kind, time.
-  var lanes: UnsafeMutablePointer<UInt16>
-  var kinds: UnsafeMutablePointer<UInt8>
-  var times: UnsafeMutablePointer<UInt64>
-  /// By column, lane after lane: dense values. The eighth holds offsets into `data`, one more than there are values. Each is readable two past its end.
-  let columns: UnsafeMutablePointer<UnsafeMutablePointer<UInt64>>
-  var data: UnsafeMutableRawPointer
+  var laneVCPUs = GrowingBuffer<UInt16>()
+  /// Where each lane's first kind is in the block; kinds are in lane order.
+  var laneKinds = GrowingBuffer<UInt32>()
+  /// In the order of events.
+  var runs = GrowingBuffer<LaneRun>()
+  var runCount = 0
 
-  /// What the decoder works in.
-  let scratch = DecodingScratch()
+  // Each kind that the trace lists has a slot.
+  var slotCount = 0
+  let slots: UnsafeMutablePointer<UInt8>
+  /// By slot: what the kind carries.
+  let masks: UnsafeMutablePointer<UInt8>
+  /// By lane and slot: which of its kind's events is the lane's first one.
+  var positions = GrowingBuffer<UInt32>()
+  /// By slot and column (`columnsPerSlot`): the values of the kind's events in lane order, nil until they are loaded. One more at the end: the times of all
+  /// events in order.
+  let columns: UnsafeMutablePointer<UnsafeMutablePointer<UInt64>?>
+  /// By slot and column: where the block has them.
+  let stored: UnsafeMutablePointer<StoredSeries>
+  var values = GrowingBuffer<UInt64>()
+  var times = GrowingBuffer<UInt64>()
+  var firstTime: UInt64 = 0
+  var lastTime: UInt64 = 0
 
+  /// By slot: where the data of each of its events begin, and where the last ones end; nil until they are put together.
+  let dataOffsets: UnsafeMutablePointer<UnsafeMutablePointer<UInt32>?>
+  let storedData: UnsafeMutablePointer<StoredData>
+  /// By slot: where the next byte of a short piece of data is in the block, by position; one more for long pieces.
+  let places: UnsafeMutablePointer<Int>
+  var data = GrowingBuffer<UInt8>()
+  var offsets = GrowingBuffer<UInt32>()
+  /// Gaps and lengths of runs, while data are put together; other numbers while they are checked.
+  var pieces = GrowingBuffer<UInt64>()
+
+  /// A kind has seven operands, the lengths of its data, and the times since the event before (those in the order of events).
+  static let columnsPerSlot = 9
+  static let lengthsColumn = 7
+  static let timesColumn = 8
+  @usableFromInline static let allTimes = 256 * 9
   static let laneLimit = TraceLimits.vcpus + 1
 
   /// Whether this is how a trace begins that holds the end of a longer recording: with an event that says how many came before it.
@@ -41,60 +71,44 @@ public import TraceEvents
   }
 
   public init() {
-    unsafe kindColumns = .allocate(capacity: 256)
-    unsafe kindSteps = .allocate(capacity: 256)
-    unsafe laneVCPUs = .allocate(capacity: Self.laneLimit)
-    unsafe laneStarts = .allocate(capacity: Self.laneLimit)
-    unsafe lanes = .allocate(capacity: 0)
-    unsafe kinds = .allocate(capacity: 0)
-    unsafe times = .allocate(capacity: 0)
-    unsafe columns = .allocate(capacity: 8)
-    for index in 0..<8 { unsafe (columns + index).initialize(to: .allocate(capacity: 2)) }
-    unsafe data = .allocate(byteCount: 16, alignment: 8)
+    unsafe slots = .allocate(capacity: 256)
+    unsafe masks = .allocate(capacity: 256)
+    unsafe columns = .allocate(capacity: Self.allTimes + 1)
+    unsafe columns.initialize(repeating: nil, count: Self.allTimes + 1)
+    unsafe stored = .allocate(capacity: 256 * Self.columnsPerSlot)
+    unsafe dataOffsets = .allocate(capacity: 256)
+    unsafe dataOffsets.initialize(repeating: nil, count: 256)
+    unsafe storedData = .allocate(capacity: 256)
+    unsafe places = .allocate(capacity: 256 * EventLayout.placesPerKind)
   }
 
   deinit {
-    for index in 0..<8 { unsafe columns[index].deallocate() }
-    unsafe kindColumns.deallocate()
-    unsafe kindSteps.deallocate()
-    unsafe laneVCPUs.deallocate()
-    unsafe laneStarts.deallocate()
-    unsafe lanes.deallocate()
-    unsafe kinds.deallocate()
-    unsafe times.deallocate()
+    unsafe slots.deallocate()
+    unsafe masks.deallocate()
     unsafe columns.deallocate()
-    unsafe data.deallocate()
+    unsafe stored.deallocate()
+    unsafe dataOffsets.deallocate()
+    unsafe storedData.deallocate()
+    unsafe places.deallocate()
   }
 
-  /// Makes room; what was in the batch is gone.
-  func reserve(events: Int, data bytes: Int) {
+  /// Empties the batch and makes it one of a trace with these kinds.
+  func reset(_ table: KindTable) {
     count = 0
-    if events > capacity {
-      // SAFETY: old buffers are released and replaced together; nobody holds a cursor while the batch is refilled.
-      unsafe lanes.deallocate()
-      unsafe kinds.deallocate()
-      unsafe times.deallocate()
-      unsafe lanes = .allocate(capacity: events)
-      unsafe kinds = .allocate(capacity: events)
-      unsafe times = .allocate(capacity: events)
-      for index in 0..<8 {
-        unsafe columns[index].deallocate()
-        unsafe columns[index] = .allocate(capacity: events + 2)
-      }
-      capacity = events
+    slotCount = table.slotCount
+    // SAFETY: the tables have 256 entries each, and one for each slot and column.
+    for kind in 0..<256 {
+      unsafe slots[kind] = table.slots[kind]
+      if table.listed[kind] { unsafe masks[Int(table.slots[kind])] = table.columns[kind] }
     }
-    if bytes > dataCapacity {
-      unsafe data.deallocate()
-      unsafe data = .allocate(byteCount: bytes + 16, alignment: 8)
-      dataCapacity = bytes
-    }
+    unsafe columns.update(repeating: nil, count: slotCount * Self.columnsPerSlot)
+    unsafe stored.update(repeating: StoredSeries(), count: slotCount * Self.columnsPerSlot)
+    unsafe columns[Self.allTimes] = nil
+    unsafe dataOffsets.update(repeating: nil, count: slotCount)
   }
 
   /// Time of the first and of the last event; both 0 where there is none.
-  public var timeRange: ClosedRange<UInt64> {
-    guard count > 0 else { return 0...0 }
-    return unsafe times[0]...times[count - 1]
-  }
+  public var timeRange: ClosedRange<UInt64> { count > 0 ? firstTime...lastTime : 0...0 }
 
   /// Reads the events in order, from before the first.
   @inlinable public func withCursor<Result, Failure: Error>(_ body: (inout EventCursor) throws(Failure) -> Result) throws(Failure) -> Result {

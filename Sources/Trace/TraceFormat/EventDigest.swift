@@ -22,7 +22,7 @@ public struct EventDigest: Hashable, Sendable {
       while cursor.next() {
         fold(cursor.seq)
         fold(UInt64(cursor.kind.rawValue) | UInt64(cursor.vcpu) << 8 | UInt64(cursor.dataCount) << 32)
-        for operand in 0..<7 where cursor.mask >> UInt64(operand) & 1 != 0 { fold(operand == 2 ? cursor.cause : cursor.operand(operand)) }
+        for operand in 0..<7 where cursor.mask >> UInt8(operand) & 1 != 0 { fold(operand == 2 ? cursor.cause : cursor.operand(operand)) }
         let data = cursor.data
         var at = 0
         // SAFETY: each load lies inside the span.

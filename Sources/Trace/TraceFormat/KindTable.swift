@@ -8,8 +8,11 @@ public struct KindTable: Sendable {
   let listed: [Bool]
   /// Whether this version knows the kind.
   let known: [Bool]
-  /// 1 in each of the eight columns that the kind carries, so that one vector addition moves all column positions.
-  let steps: [SIMD8<UInt32>]
+  /// Numbers from 0 for the kinds that the header lists, so that tables by kind are no larger than they must be.
+  let slots: [UInt8]
+  let slotCount: Int
+  /// How each kind's operands are put together from differences; 0 where they are stored as they are.
+  let differences: [EventLayout.Differences]
 
   public init(_ header: TraceHeader) {
     var columns = [UInt8](repeating: 0, count: 256)
@@ -20,14 +23,18 @@ public struct KindTable: Sendable {
     }
     var known = [Bool](repeating: false, count: 256)
     for row in EventKind.table { known[Int(row.kind.rawValue)] = true }
+    var slots = [UInt8](repeating: 0, count: 256)
+    var slotCount = 0
+    for number in 0..<256 where listed[number] {
+      slots[number] = UInt8(slotCount)
+      slotCount += 1
+    }
     self.columns = columns
     self.listed = listed
     self.known = known
-    steps = columns.map { mask in
-      var step = SIMD8<UInt32>()
-      for bit in 0..<8 { step[bit] = UInt32(mask >> UInt8(bit) & 1) }
-      return step
-    }
+    self.slots = slots
+    self.slotCount = slotCount
+    differences = (0..<256).map { EventLayout.Differences(kind: $0, columns: columns[$0]) }
   }
 
   public func lists(_ kind: EventKind) -> Bool { listed[Int(kind.rawValue)] }

@@ -62,26 +62,26 @@
   mutating func decode(into batch: EventBatch) throws(TraceFormatError) {
     let dataBytes = entries[LegacyEventLayout.Column.data.rawValue].length
     guard dataBytes <= TraceLimits.dataPerBlock else { throw TraceFormatError(.outOfRange, at: entries[11].start, expected: "less data") }
-    batch.reserve(events: count, data: dataBytes)
+    batch.reset(table)
     batch.laneCount = laneCount
     batch.firstSeq = firstSeq
-    // SAFETY: the tables have 256 entries each.
-    for kind in 0..<256 {
-      unsafe batch.kindColumns[kind] = table.columns[kind]
-      unsafe batch.kindSteps[kind] = table.steps[kind]
-    }
     let laneSizes = try readLanes(batch)
-    let totals = try readKinds(batch, laneSizes)
+    let kindCounts = try readKinds(batch, laneSizes)
+    try readRuns(batch, laneSizes)
     try readTimes(batch)
-    for column in 0..<8 { try readOperands(batch, column, count: totals[column]) }
-    try undoDeltas(batch, totals)
-    try checkCauses(batch, count: totals[2])
-    try readData(batch, count: totals[7])
+    var room = 0
+    for kind in 0..<256 { room += kindCounts[kind] * table.columns[kind].nonzeroBitCount }
+    batch.values.reserve(room)
+    room = 0
+    for column in 0..<8 { try readOperands(batch, column, kindCounts, &room) }
+    try checkCauses(batch, kindCounts)
+    try readData(batch, kindCounts)
     batch.count = count
   }
 
   private func readLanes(_ batch: EventBatch) throws(TraceFormatError) -> [Int] {
     var sizes: [Int] = []
+    batch.laneVCPUs.reserve(laneCount)
     var last = -1
     var total = 0
     for lane in 0..<laneCount {
@@ -95,132 +95,175 @@
       last = Int(vcpu)
       total += size
       sizes.append(size)
-      unsafe batch.laneVCPUs[lane] = vcpu
+      unsafe batch.laneVCPUs.base[lane] = vcpu
     }
     guard total == count else { throw TraceFormatError(.inconsistent, at: lanesOffset, expected: "lanes that hold \(count) events together") }
     return sizes
   }
 
-  /// Brings lanes and kinds into the order of events and finds where each lane's values start. Returns the values in each column.
+  /// Finds where each lane's kinds are, and its events of each kind. Returns how many there are of each.
   private func readKinds(_ batch: EventBatch, _ laneSizes: [Int]) throws(TraceFormatError) -> [Int] {
-    let lane = entries[LegacyEventLayout.Column.lane.rawValue]
     let kind = entries[LegacyEventLayout.Column.kind.rawValue]
-    guard lane.encoding == .planes, lane.width == 1 || lane.width == 2, lane.length == lane.width * count else {
-      throw TraceFormatError(.inconsistent, at: lane.start, expected: "one lane of one or two bytes for each event")
-    }
     guard kind.encoding == .planes, kind.width == 1, kind.length == count else {
       throw TraceFormatError(.inconsistent, at: kind.start, expected: "one kind of one byte for each event")
     }
-    // SAFETY: both columns hold `count` entries (just checked) and so do the batch's buffers; lanes are checked before they index anything.
-    var total = SIMD8<UInt32>()
-    var unknown = 0
-    var next: [Int] = []
-    var at = kind.start
-    for (index, size) in laneSizes.enumerated() {
-      unsafe batch.laneStarts[index] = total
-      next.append(at)
-      for position in at..<at + size {
-        let number = unsafe Int(block[position])
-        guard table.listed[number] else { throw TraceFormatError(.outOfRange, at: position, expected: "a kind that the header lists, not \(number)") }
-        total &+= table.steps[number]
-        unknown += table.known[number] ? 0 : 1
+    batch.laneKinds.reserve(laneCount)
+    batch.positions.reserve(laneCount * table.slotCount)
+    var counts = [Int](repeating: 0, count: 256)
+    var position = kind.start
+    // SAFETY: the column holds `count` kinds (just checked), and lanes hold as many events together.
+    for (lane, size) in laneSizes.enumerated() {
+      unsafe batch.laneKinds.base[lane] = UInt32(position)
+      for number in 0..<256 where table.listed[number] {
+        unsafe batch.positions.base[lane * table.slotCount + Int(table.slots[number])] = UInt32(counts[number])
       }
-      at += size
+      for at in position..<position + size { unsafe counts[Int(block[at])] += 1 }
+      position += size
     }
-    let ends = Array(next.dropFirst()) + [at]
+    batch.unknownCount = 0
+    for number in 0..<256 where counts[number] > 0 {
+      guard table.listed[number] else { throw TraceFormatError(.outOfRange, at: kind.start, expected: "kinds that the header lists, not \(number)") }
+      if !table.known[number] { batch.unknownCount += counts[number] }
+    }
+    return counts
+  }
+
+  /// Finds which lane's turn it is, and for how many events.
+  private func readRuns(_ batch: EventBatch, _ laneSizes: [Int]) throws(TraceFormatError) {
+    let lane = entries[LegacyEventLayout.Column.lane.rawValue]
+    guard lane.encoding == .planes, lane.width == 1 || lane.width == 2, lane.length == lane.width * count else {
+      throw TraceFormatError(.inconsistent, at: lane.start, expected: "one lane of one or two bytes for each event")
+    }
+    batch.runs.reserve(count)
+    var left = laneSizes
+    var runs = 0
+    var last = -1
+    // SAFETY: the column holds `count` entries (just checked), and there are no more runs; lanes are checked before they index anything.
     for index in 0..<count {
       let number = unsafe Int(block[lane.start + index]) | (lane.width == 2 ? Int(block[lane.start + count + index]) << 8 : 0)
       guard number < laneCount else { throw TraceFormatError(.outOfRange, at: lane.start + index, expected: "a lane below \(laneCount)") }
-      unsafe batch.lanes[index] = UInt16(number)
-      let position = next[number]
-      guard position < ends[number] else { throw TraceFormatError(.inconsistent, at: lane.start + index, expected: "as many events as the lane holds") }
-      unsafe batch.kinds[index] = block[position]
-      next[number] = position + 1
+      guard left[number] > 0 else { throw TraceFormatError(.inconsistent, at: lane.start + index, expected: "as many events as the lane holds") }
+      left[number] -= 1
+      if number == last {
+        unsafe batch.runs.base[runs - 1].count += 1
+      } else {
+        unsafe batch.runs.base[runs] = EventBatch.LaneRun(lane: UInt32(number), count: 1)
+        runs += 1
+      }
+      last = number
     }
-    batch.unknownCount = unknown
-    return (0..<8).map { Int(total[$0]) }
+    batch.runCount = runs
   }
 
   private func readTimes(_ batch: EventBatch) throws(TraceFormatError) {
     let entry = entries[LegacyEventLayout.Column.time.rawValue]
-    try unsafe read(entry, count: count, into: batch.times)
+    batch.times.reserve(count)
+    let times = unsafe batch.times.base
+    try unsafe read(entry, count: count, into: times)
     var time = firstTime
     var wrapped = false
     for index in 0..<count {
-      let (sum, overflow) = unsafe time.addingReportingOverflow(batch.times[index])
+      let (sum, overflow) = unsafe time.addingReportingOverflow(times[index])
       wrapped = wrapped || overflow
       time = sum
-      unsafe batch.times[index] = sum
+      unsafe times[index] = sum
     }
     guard !wrapped, time == lastTime else { throw TraceFormatError(.inconsistent, at: entry.start, expected: "time steps that end at \(lastTime)") }
+    unsafe batch.columns[EventBatch.allTimes] = times
+    batch.firstTime = unsafe times[0]
+    batch.lastTime = lastTime
   }
 
-  private func readOperands(_ batch: EventBatch, _ column: Int, count: Int) throws(TraceFormatError) {
-    let values = unsafe batch.columns[column]
-    try unsafe read(entries[LegacyEventLayout.Column.gpa.rawValue + column], count: count, into: values)
-    // SAFETY: each column has room for two values more than there are events.
-    unsafe values[count] = 0
-    unsafe values[count + 1] = 0
-  }
-
-  /// Makes addresses and digests whole again: each is a difference from the lane's one before.
-  private func undoDeltas(_ batch: EventBatch, _ totals: [Int]) throws(TraceFormatError) {
+  /// Reads the values of a column, which are in lane order whatever their kind, and brings them to their kinds. Addresses and digests are made
+  /// whole again: each is a difference from the lane's one before.
+  private func readOperands(_ batch: EventBatch, _ column: Int, _ kindCounts: [Int], _ room: inout Int) throws(TraceFormatError) {
+    var total = 0
+    var next: [UnsafeMutablePointer<UInt64>?] = unsafe Array(repeating: nil, count: 256)
+    for kind in 0..<256 where table.columns[kind] >> UInt8(column) & 1 != 0 && kindCounts[kind] > 0 {
+      // SAFETY: the batch reserved room for the values of all columns.
+      unsafe next[kind] = batch.values.base + room + total
+      unsafe batch.columns[Int(table.slots[kind]) * EventBatch.columnsPerSlot + column] = next[kind]
+      total += kindCounts[kind]
+    }
+    room += total
+    batch.pieces.reserve(total)
+    let values = unsafe batch.pieces.base
+    try unsafe read(entries[LegacyEventLayout.Column.gpa.rawValue + column], count: total, into: values)
+    var position = entries[LegacyEventLayout.Column.kind.rawValue].start
+    var at = 0
     for lane in 0..<laneCount {
-      // SAFETY: lane starts ascend and end at the columns' totals.
-      let start = unsafe batch.laneStarts[lane]
-      for column in [0, 1, 5] {
-        let end = unsafe lane + 1 < laneCount ? Int(batch.laneStarts[lane + 1][column]) : totals[column]
-        let values = unsafe batch.columns[column]
-        var last: UInt64 = 0
-        if column == 5 {
-          for index in Int(start[column])..<end {
-            last &+= unsafe values[index]
-            unsafe values[index] = last
-          }
-        } else {
-          for index in Int(start[column])..<end {
-            last &+= unsafe EventLayout.unzigzag(values[index])
-            unsafe values[index] = last
-          }
+      let end = unsafe lane + 1 < laneCount ? Int(batch.laneKinds.base[lane + 1]) : entries[LegacyEventLayout.Column.kind.rawValue].start + count
+      var last: UInt64 = 0
+      while position < end {
+        let kind = unsafe Int(block[position])
+        position += 1
+        guard let place = unsafe next[kind] else { continue }
+        switch column {
+        case 0, 1: unsafe last &+= EventLayout.unzigzag(values[at])
+        case 5: unsafe last &+= values[at]
+        default: last = unsafe values[at]
         }
+        unsafe place[0] = last
+        unsafe next[kind] = unsafe place + 1
+        at += 1
       }
     }
   }
 
   /// A cause must be an earlier event. In all blocks but a trace's first ones no distance reaches back past event 1.
-  private func checkCauses(_ batch: EventBatch, count total: Int) throws(TraceFormatError) {
-    let values = unsafe batch.columns[2]
-    var largest: UInt64 = 0
-    for index in 0..<total { largest = unsafe max(largest, values[index]) }
-    guard largest >= firstSeq else { return }
-    var next = (0..<laneCount).map { unsafe Int(batch.laneStarts[$0][2]) }
-    for index in 0..<count where unsafe table.columns[Int(batch.kinds[index])] & 4 != 0 {
-      let lane = unsafe Int(batch.lanes[index])
-      guard unsafe values[next[lane]] < firstSeq + UInt64(index) else {
-        throw TraceFormatError(.outOfRange, at: entries[LegacyEventLayout.Column.cause.rawValue].start, expected: "causes from event 1 on")
-      }
-      next[lane] += 1
+  private func checkCauses(_ batch: EventBatch, _ kindCounts: [Int]) throws(TraceFormatError) {
+    var farthest: UInt64 = 0
+    for kind in 0..<256 where kindCounts[kind] > 0 {
+      guard let values = unsafe batch.columns[Int(table.slots[kind]) * EventBatch.columnsPerSlot + 2] else { continue }
+      for index in 0..<kindCounts[kind] { farthest = unsafe max(farthest, values[index]) }
     }
+    if farthest >= firstSeq { try batch.checkCauses(count) }
   }
 
-  private func readData(_ batch: EventBatch, count: Int) throws(TraceFormatError) {
+  /// Brings the data, which are in lane order whatever their kind, to their kinds.
+  private func readData(_ batch: EventBatch, _ kindCounts: [Int]) throws(TraceFormatError) {
     let entry = entries[LegacyEventLayout.Column.data.rawValue]
-    let offsets = unsafe batch.columns[7]
-    var at: UInt64 = 0
-    for index in 0..<count {
-      let length = unsafe offsets[index]
-      guard length <= UInt64(TraceLimits.dataPerEvent) else {
-        let at = entries[LegacyEventLayout.Column.dataLength.rawValue].start
-        throw TraceFormatError(.outOfRange, at: at, expected: "at most \(TraceLimits.dataPerEvent) bytes of data")
+    batch.data.reserve(entry.length)
+    batch.offsets.reserve(count + table.slotCount)
+    var total = 0
+    var offsets = 0
+    for kind in 0..<256 where kindCounts[kind] > 0 && table.columns[kind] & 0x80 != 0 {
+      let slot = Int(table.slots[kind])
+      guard let lengths = unsafe batch.columns[slot * EventBatch.columnsPerSlot + EventBatch.lengthsColumn] else { continue }
+      let places = unsafe batch.offsets.base + offsets
+      offsets += kindCounts[kind] + 1
+      for index in 0..<kindCounts[kind] {
+        let length = unsafe lengths[index]
+        guard length <= UInt64(TraceLimits.dataPerEvent) else {
+          let at = entries[LegacyEventLayout.Column.dataLength.rawValue].start
+          throw TraceFormatError(.outOfRange, at: at, expected: "at most \(TraceLimits.dataPerEvent) bytes of data")
+        }
+        // SAFETY: a kind has one offset more than events. 2^17 lengths of at most 2^16 fit into 33 bits; too many are refused below.
+        unsafe places[index] = UInt32(truncatingIfNeeded: total)
+        total += Int(length)
       }
-      unsafe offsets[index] = at
+      unsafe places[kindCounts[kind]] = UInt32(truncatingIfNeeded: total)
+      unsafe batch.dataOffsets[slot] = places
+    }
+    guard total == entry.length else { throw TraceFormatError(.inconsistent, at: entry.start, expected: "\(total) bytes of data, not \(entry.length)") }
+    copyData(batch, kindCounts, from: entry.start)
+  }
+
+  private func copyData(_ batch: EventBatch, _ kindCounts: [Int], from start: Int) {
+    guard let base = unsafe block.baseAddress else { return }
+    let target = unsafe UnsafeMutableRawPointer(batch.data.base)
+    var next: [UnsafeMutablePointer<UInt32>?] = unsafe (0..<256).map { kind in
+      unsafe kindCounts[kind] > 0 ? batch.dataOffsets[Int(table.slots[kind])] : nil
+    }
+    var at = start
+    // SAFETY: lengths add up to the bytes of the column, in the block and in the batch.
+    for unsafe kind in unsafe block[entries[LegacyEventLayout.Column.kind.rawValue].start...].prefix(count) {
+      guard let offsets = unsafe next[Int(kind)] else { continue }
+      let length = unsafe Int(offsets[1] - offsets[0])
+      unsafe (target + Int(offsets[0])).copyMemory(from: base + at, byteCount: length)
+      unsafe next[Int(kind)] = unsafe offsets + 1
       at += length
     }
-    guard at == UInt64(entry.length) else { throw TraceFormatError(.inconsistent, at: entry.start, expected: "\(at) bytes of data, not \(entry.length)") }
-    // SAFETY: two more values fit; the data fit because the batch reserved the entry's length.
-    unsafe offsets[count] = at
-    unsafe offsets[count + 1] = at
-    if entry.length > 0, let base = unsafe block.baseAddress { unsafe batch.data.copyMemory(from: base + entry.start, byteCount: entry.length) }
   }
 
   /// Reads a column of integers.

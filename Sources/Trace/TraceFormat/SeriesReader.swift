@@ -1,4 +1,4 @@
-/// Reads the series of an events block one after the other, and checks that they lie inside it.
+/// Finds the series of an events block one after the other, and checks that they lie inside it.
 @safe struct SeriesReader {
   let block: UnsafeRawBufferPointer
   private(set) var offset: Int
@@ -17,24 +17,25 @@
     return offset
   }
 
-  /// Reads a series of `count` numbers into `values`, which must have room for them.
-  @unsafe mutating func read(_ count: Int, into values: UnsafeMutablePointer<UInt64>) throws(TraceFormatError) {
+  /// Checks a series of `count` numbers and passes over it. Its numbers go to `room` when they are loaded.
+  mutating func series(_ count: Int, room: Int = 0) throws(TraceFormatError) -> StoredSeries {
     guard remaining >= 1 else { throw TraceFormatError(.truncated, at: offset, expected: "a series of \(count) numbers") }
-    // SAFETY: `offset` is inside the block (just checked); the planes are checked before they are read, and lengths check themselves.
-    let mark = unsafe block[offset]
+    // SAFETY: `offset` is inside the block (just checked), and so are the bytes that are left from it on.
+    var series = StoredSeries(mark: unsafe block[offset], offset: offset + 1, count: count, room: room)
     offset += 1
-    guard let base = unsafe block.baseAddress else { return }
-    if mark == EventLayout.lengthsMark {
-      guard let size = unsafe ColumnCodec.readLengths(base + offset, within: remaining, count: count, into: values) else {
-        throw TraceFormatError(.inconsistent, at: offset, expected: "the lengths and the bytes of \(count) numbers")
+    if series.mark == EventLayout.lengthsMark {
+      guard let base = unsafe block.baseAddress,
+        let size = unsafe ColumnCodec.sizeOfLengths(base + offset, within: remaining, count: count)
+      else { throw TraceFormatError(.inconsistent, at: offset, expected: "the lengths and the bytes of \(count) numbers") }
+      series.size = size
+    } else {
+      guard series.mark <= 8 else { throw TraceFormatError(.outOfRange, at: offset - 1, expected: "planes 0 to 8, or the mark of lengths") }
+      series.size = Int(series.mark) * count
+      guard series.size <= remaining else {
+        throw TraceFormatError(.truncated, at: offset, expected: "\(series.mark) planes of \(count) bytes")
       }
-      offset += size
-      return
     }
-    let width = Int(mark)
-    guard width <= 8 else { throw TraceFormatError(.outOfRange, at: offset - 1, expected: "planes 0 to 8, or the mark of lengths") }
-    guard width * count <= remaining else { throw TraceFormatError(.truncated, at: offset, expected: "\(width) planes of \(count) bytes") }
-    unsafe ColumnCodec.readPlanes(base + offset, width: width, count: count, into: values)
-    offset += width * count
+    offset += series.size
+    return series
   }
 }

@@ -1,4 +1,4 @@
-/* What Swift's importer cannot see of Linux's calls on files. Each function returns 0 or -errno. */
+/* What Swift's importer cannot see of Linux's calls on files, and on the threads that read them. Each function returns 0 or -errno. */
 #ifndef CFILES_H
 #define CFILES_H
 
@@ -9,5 +9,11 @@ int cfiles_reserve(int fd, uint64_t offset, uint64_t count);
 
 /* The most bytes that this process may let a file grow to; UINT64_MAX for no limit. */
 uint64_t cfiles_size_limit(void);
+
+/* How many CPUs this thread may run on; 1 where that cannot be told. */
+int cfiles_cpu_count(void);
+
+/* Gives this thread a name, of at most 15 bytes. */
+int cfiles_name_thread(const char *name);
 
 #endif
