@@ -49,7 +49,12 @@ extension Analyzer {
   private mutating func passPageWrites(_ cursor: inout EventCursor) -> Bool {
     let vcpu = Int(cursor.vcpu)
     let mayWriteRegion = stop.mayWriteRegion(vcpu)
-    guard scout.mayPass(vcpu) else { return false }
+    guard scout.mayPass(vcpu) else {
+      let gpa = cursor.gpa
+      guard mayWriteRegion || !stop.region.contains(gpa), !protection.concerns(gpa >> 12), vcpu < facts.vcpus.count else { return false }
+      scout.noteElevatedWrite(vcpu, gpa)
+      return true
+    }
     return cursor.passStreak { gpa, _ in
       (mayWriteRegion || !stop.region.contains(gpa)) && !protection.concerns(gpa >> 12) && scout.pass(vcpu, frame: gpa >> 12)
     }

@@ -76,6 +76,13 @@ struct RaceScout: ~Copyable {
     return true
   }
 
+  /// A write of a vCPU in an elevated mode to a page that protection has nothing to do with.
+  @inline(never)
+  mutating func noteElevatedWrite(_ vcpu: Int, _ gpa: UInt64) {
+    let access = PageHistory.Access(epoch: clocks.epoch(of: UInt16(vcpu)), kind: .elevatedWrite)
+    add(access, to: gpa >> 12, isSpecial: region.contains(gpa))
+  }
+
   /// Takes in any other event.
   mutating func look(_ event: borrowing EventView, _ facts: borrowing Facts, _ protection: borrowing Protection) {
     // A trace whose events name what is not there, over and over, is not worth the work.

@@ -143,7 +143,7 @@
     let node = allocate()
     for index in 0..<Self.width { self[node, index] = self[body.node, index] }
     if body.level > 0 {
-      for index in 0..<Self.width { retain(ClockBody(bits: self[node, index])) }
+      for index in 0..<Self.width where self[node, index] != 0 { retain(ClockBody(bits: self[node, index])) }
     }
     return ClockBody(level: body.level, node: node)
   }
@@ -256,18 +256,25 @@
     var isTheirs = true
     for index in 0..<Self.width {
       let (left, right) = (ClockBody(bits: self[mine.node, index]), ClockBody(bits: self[theirs.node, index]))
-      retain(left)
-      let joined = left == right ? left : join(left, right)
+      unsafe results[index] = left.bits
+      if left == right { continue }
+      if !left.isEmpty { retain(left) }
+      let joined = join(left, right)
       unsafe results[index] = joined.bits
       if joined != left { isMine = false }
       if joined != right { isTheirs = false }
     }
     if isMine || isTheirs {
-      for index in 0..<Self.width { release(ClockBody(bits: unsafe results[index])) }
+      for index in 0..<Self.width where self[mine.node, index] != self[theirs.node, index] { release(ClockBody(bits: unsafe results[index])) }
       return isTheirs ? exchange(mine, for: theirs) : mine
     }
     let node = allocate()
-    for index in 0..<Self.width { self[node, index] = unsafe results[index] }
+    for index in 0..<Self.width {
+      let word = unsafe results[index]
+      // What both had alike was not counted above.
+      if word != 0, self[mine.node, index] == self[theirs.node, index] { retain(ClockBody(bits: word)) }
+      self[node, index] = word
+    }
     release(mine)
     return ClockBody(level: mine.level, node: node)
   }

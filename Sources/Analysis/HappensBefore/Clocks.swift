@@ -144,6 +144,13 @@
     return Snapshot(Epoch(thread: thread, time: state.time), state.body)
   }
 
+  /// The same, for more than one receiver: the thread's own time is put into the body once, so that whoever knows nothing else takes the body as it is.
+  public mutating func broadcast(of thread: Int32) -> Snapshot {
+    let state = self[thread]
+    if nodes.time(of: thread, in: state.body) < state.time { self[thread].body = nodes.raise(state.body, thread, to: state.time) }
+    return snapshot(of: thread)
+  }
+
   /// From now on, what the snapshot holds happened before what the thread does: for an acquire, a start, a delivery, a join. The snapshot stays.
   public mutating func receive(_ snapshot: Snapshot, in thread: Int32) {
     let epoch = snapshot.epoch
@@ -155,7 +162,7 @@
     }
     if self[thread].isTold { advance(thread) }
     var body = nodes.join(self[thread].body, snapshot.body)
-    if !epoch.isNone { body = nodes.raise(body, epoch.thread, to: epoch.time) }
+    if !epoch.isNone, nodes.time(of: epoch.thread, in: body) < epoch.time { body = nodes.raise(body, epoch.thread, to: epoch.time) }
     self[thread].body = body
   }
 

@@ -69,7 +69,7 @@ public struct TraceClocks: ~Copyable {
     if TraceOrder.isSource(event.kind) {
       let index = Int(truncatingIfNeeded: event.seq) & (Self.messageCount - 1)
       clocks.release(messages[index].snapshot)
-      messages[index] = Message(seq: event.seq, snapshot: clocks.snapshot(of: thread))
+      messages[index] = Message(seq: event.seq, snapshot: clocks.broadcast(of: thread))
     }
     if event.kind == .traceInstall { keepInstall(event.seq, clocks.snapshot(of: thread)) }
   }
