@@ -40,3 +40,10 @@ public struct RaceSuspects: Sendable {
     if orders.count < Self.orderLimit { orders.append(order) } else { isCut = true }
   }
 }
+
+extension RaceSuspects: CustomStringConvertible {
+  public var description: String {
+    let frames = pages.keys.sorted().map { "0x" + String($0, radix: 16) + (pages[$0] == true ? "!" : "") }
+    return "pages \(frames), orders \(orders)\(isCut ? ", cut" : "")"
+  }
+}
