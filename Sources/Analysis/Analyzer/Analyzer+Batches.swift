@@ -48,15 +48,14 @@ extension Analyzer {
   @inline(__always)
   private mutating func passPageWrites(_ cursor: inout EventCursor) -> Bool {
     let vcpu = Int(cursor.vcpu)
-    let mayWriteRegion = stop.mayWriteRegion(vcpu)
     guard scout.mayPass(vcpu) else {
       let gpa = cursor.gpa
-      guard mayWriteRegion || !stop.region.contains(gpa), !protection.concerns(gpa >> 12), vcpu < facts.vcpus.count else { return false }
+      guard vcpu < facts.vcpus.count, stop.mayWriteRegion(vcpu) || !stop.region.contains(gpa), !protection.concerns(gpa >> 12) else { return false }
       scout.noteElevatedWrite(vcpu, gpa)
       return true
     }
     return cursor.passStreak { gpa, _ in
-      (mayWriteRegion || !stop.region.contains(gpa)) && !protection.concerns(gpa >> 12) && scout.pass(vcpu, frame: gpa >> 12)
+      !stop.region.contains(gpa) && !protection.concerns(gpa >> 12) && scout.pass(vcpu, frame: gpa >> 12)
     }
   }
 
