@@ -11,6 +11,8 @@ struct RaceScout: ~Copyable {
   /// What the hot path must know of a vCPU: when it is, and whether what it writes is of interest by itself.
   struct VCPU: BitwiseCopyable {
     var time: UInt32 = 0
+    /// Something was ordered since `time` was looked up.
+    var isStale = false
     var isPrivileged = false
     var isInIntegrityMode = false
     /// The ack of a stop signal that it is in the stop state by, its moment, and the rendezvous; 0 for none.
@@ -46,7 +48,18 @@ struct RaceScout: ~Copyable {
 
   /// Whether the vCPU's writes to ordinary pages are ordinary writes.
   @inline(__always)
-  func mayPass(_ vcpu: Int) -> Bool { vcpu < vcpus.count && !vcpus[vcpu].isElevated }
+  mutating func mayPass(_ vcpu: Int) -> Bool {
+    guard vcpu < vcpus.count else { return false }
+    if vcpus[vcpu].isStale { refresh(vcpu) }
+    return !vcpus[vcpu].isElevated
+  }
+
+  /// Looked up when it is needed: of several signals in a row, with nothing done in between, one time is told.
+  @inline(never)
+  private mutating func refresh(_ vcpu: Int) {
+    vcpus[vcpu].time = clocks.epoch(of: UInt16(vcpu)).time
+    vcpus[vcpu].isStale = false
+  }
 
   /// Such a write, to a page that protection has nothing to do with; false where `look` must be called instead.
   @inline(__always)
@@ -104,9 +117,8 @@ struct RaceScout: ~Copyable {
       order(event)
     case .guestEnter, .guestExit, .hypercall, .hypercallResult, .pageContents, .alert: break
     default:
-      // The moment of an ack is that of what its vCPU did before it.
-      let index = Int(event.vcpu)
-      let time = index < vcpus.count ? vcpus[index].time : 0
+      // An ack is something done: whoever waited for it knows of its moment, whoever did not does not.
+      let time = event.kind == .stopAck ? clocks.epoch(of: event.vcpu).time : 0
       if TraceOrder.concerns(event.kind) { order(event) }
       noteMode(event, time, facts)
     }
@@ -125,7 +137,7 @@ struct RaceScout: ~Copyable {
   private mutating func order(_ event: borrowing EventView) {
     clocks.take(event.value(withData: event.kind == .regionMap))
     let index = Int(event.vcpu)
-    if index < vcpus.count { vcpus[index].time = clocks.epoch(of: event.vcpu).time }
+    if index < vcpus.count { vcpus[index].isStale = true }
   }
 
   /// Who is elevated, by the same events as everywhere; and who was stopped, for the map that should have waited for it.
@@ -137,7 +149,7 @@ struct RaceScout: ~Copyable {
     case .integrityLeave: vcpus[index].isInIntegrityMode = false
     case .modeEnter: vcpus[index].isPrivileged = true
     case .modeExit: vcpus[index].isPrivileged = false
-    case .vcpuOnline, .vcpuOffline: vcpus[index] = VCPU(time: vcpus[index].time)
+    case .vcpuOnline, .vcpuOffline: vcpus[index] = VCPU(isStale: true)
     case .stopAck:
       vcpus[index].ack = event.seq
       vcpus[index].outSince = facts.vcpus[index].lastExit > vcpus[index].stop ? facts.vcpus[index].lastExit : event.seq

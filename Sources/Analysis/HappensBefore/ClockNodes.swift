@@ -37,6 +37,13 @@
     unsafe scratch.deallocate()
   }
 
+  /// The greatest number of a thread that anybody knows the time of: no body has anything behind it.
+  private var highest: Int32 = 0
+
+  /// How many references a branch can hold; those behind them are to nothing.
+  @inline(__always)
+  private func breadth(_ level: Int) -> Int { min(Self.width, Int(highest >> (5 * Int32(level))) + 1) }
+
   /// Nodes that somebody refers to, the one of zeros aside.
   var liveCount: Int { used - 1 - freeCount }
 
@@ -48,6 +55,10 @@
   func time(of thread: Int32, in body: ClockBody) -> UInt32 {
     // SAFETY: a body's node is one of ours; the index within it is below 32.
     if body.bits < 1 << 29, thread < 32 { return unsafe words[body.node &* 32 &+ Int(thread)] }
+    if body.bits >> 29 == 1, thread < 1024 {
+      let leaf = unsafe ClockBody(bits: words[body.node &* 32 &+ Int(thread >> 5)])
+      return unsafe words[leaf.node &* 32 &+ Int(thread & 31)]
+    }
     return timeInTree(of: thread, in: body)
   }
 
@@ -92,7 +103,7 @@
 
   private mutating func free(_ body: ClockBody) {
     if body.level > 0 {
-      for index in 0..<Self.width { release(ClockBody(bits: self[body.node, index])) }
+      for index in 0..<breadth(body.level) { release(ClockBody(bits: self[body.node, index])) }
     }
     self[body.node, 0] = UInt32(truncatingIfNeeded: firstFree)
     firstFree = body.node
@@ -143,7 +154,7 @@
     let node = allocate()
     for index in 0..<Self.width { self[node, index] = self[body.node, index] }
     if body.level > 0 {
-      for index in 0..<Self.width where self[node, index] != 0 { retain(ClockBody(bits: self[node, index])) }
+      for index in 0..<breadth(body.level) where self[node, index] != 0 { retain(ClockBody(bits: self[node, index])) }
     }
     return ClockBody(level: body.level, node: node)
   }
@@ -165,6 +176,7 @@
   /// The body with a thread's time raised to at least `time`. Takes over the caller's reference, returns one.
   mutating func raise(_ body: ClockBody, _ thread: Int32, to time: UInt32) -> ClockBody {
     let level = max(ClockBody.level(for: thread), body.level)
+    highest = max(highest, thread)
     return raise(lift(body, to: level), thread, to: time, level: level)
   }
 
@@ -239,7 +251,7 @@
 
   private mutating func joinBranchesInPlace(_ mine: ClockBody, _ theirs: ClockBody) -> ClockBody {
     var isTheirs = true
-    for index in 0..<Self.width {
+    for index in 0..<breadth(mine.level) {
       let (left, right) = (self[mine.node, index], self[theirs.node, index])
       guard left != right else { continue }
       let joined = join(ClockBody(bits: left), ClockBody(bits: right))
@@ -254,7 +266,8 @@
     let results = unsafe scratch + mine.level * Self.width
     var isMine = true
     var isTheirs = true
-    for index in 0..<Self.width {
+    let breadth = breadth(mine.level)
+    for index in 0..<breadth {
       let (left, right) = (ClockBody(bits: self[mine.node, index]), ClockBody(bits: self[theirs.node, index]))
       unsafe results[index] = left.bits
       if left == right { continue }
@@ -265,12 +278,12 @@
       if joined != right { isTheirs = false }
     }
     if isMine || isTheirs {
-      for index in 0..<Self.width where self[mine.node, index] != self[theirs.node, index] { release(ClockBody(bits: unsafe results[index])) }
+      for index in 0..<breadth where self[mine.node, index] != self[theirs.node, index] { release(ClockBody(bits: unsafe results[index])) }
       return isTheirs ? exchange(mine, for: theirs) : mine
     }
     let node = allocate()
     for index in 0..<Self.width {
-      let word = unsafe results[index]
+      let word = index < breadth ? unsafe results[index] : 0
       // What both had alike was not counted above.
       if word != 0, self[mine.node, index] == self[theirs.node, index] { retain(ClockBody(bits: word)) }
       self[node, index] = word

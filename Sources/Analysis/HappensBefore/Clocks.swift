@@ -39,6 +39,9 @@
       self.body = body
     }
 
+    /// Whose past this is, and when; none where it is that of several.
+    @inlinable public var sender: Epoch { epoch }
+
     /// Nothing happened before; needs no release.
     @inlinable public static var empty: Snapshot { Snapshot(.none, .empty) }
     @inlinable public var isEmpty: Bool { epoch.isNone && body.isEmpty }
@@ -113,6 +116,10 @@
     if self[thread].isTold { advance(thread) }
     return Epoch(thread: thread, time: self[thread].time)
   }
+
+  /// The epoch of what the thread did so far.
+  @inlinable
+  public func lastEpoch(of thread: Int32) -> Epoch { Epoch(thread: thread, time: self[thread].time) }
 
   /// Whether what the epoch stands for happened before whatever the thread does next: its own past, or known to it.
   @inlinable

@@ -13,6 +13,8 @@ public struct TraceClocks: ~Copyable {
   /// What the installation of each trace knew, for the traps that come much later; with some that are gone.
   private var installs: [UInt64: Clocks.Snapshot] = [:]
   private var installLimit = 1024
+  /// By vCPU: how it was stopped and woken.
+  private var wakes: [Wake]
   /// Numbers from here on were seen by these clocks; 0 before the first event.
   private var firstSeq: UInt64 = 0
   /// How often an event waited for one that is no longer kept, or that nobody can wait for.
@@ -23,6 +25,17 @@ public struct TraceClocks: ~Copyable {
     var snapshot = Clocks.Snapshot.empty
   }
 
+  /// What a vCPU knew when it was let out of the stop state or the mode. Whoever stops it next waits for that, and mostly knows it all: that it was
+  /// stopped, and by whom it was resumed.
+  private struct Wake {
+    var seq: UInt64 = 0
+    var snapshot = Clocks.Snapshot.empty
+    /// What it had done when it acknowledged its stop; nobody's where it was in the mode since.
+    var ack = Clocks.Epoch.none
+    /// What whoever resumed it had done by then; nobody's where it woke without.
+    var resume = Clocks.Epoch.none
+  }
+
   /// A power of two. Whoever waits for something longer ago may find it gone.
   private static let messageCount = 1 << 16
 
@@ -30,6 +43,7 @@ public struct TraceClocks: ~Copyable {
     self.vcpuCount = vcpuCount
     order = TraceOrder(vcpuCount: vcpuCount)
     messages = Array(repeating: Message(), count: Self.messageCount)
+    wakes = Array(repeating: Wake(), count: vcpuCount)
     for _ in 0...vcpuCount { _ = clocks.addThread() }
   }
 
@@ -50,12 +64,28 @@ public struct TraceClocks: ~Copyable {
     if firstSeq == 0 { firstSeq = event.seq }
     order.take(event)
     let thread = thread(of: event.vcpu)
+    if event.kind == .stopSend {
+      receiveWake(event, in: thread)
+    } else {
+      receiveSources(event, in: thread)
+    }
+    if noteWake(event, thread) { return }
+    if TraceOrder.isSource(event.kind) {
+      let index = Int(truncatingIfNeeded: event.seq) & (Self.messageCount - 1)
+      clocks.release(messages[index].snapshot)
+      messages[index] = Message(seq: event.seq, snapshot: clocks.broadcast(of: thread))
+    }
+    if event.kind == .traceInstall { keepInstall(event.seq, clocks.snapshot(of: thread)) }
+  }
+
+  private mutating func receiveSources(_ event: Event, in thread: Int32) {
     let isOnlyReceiver = TraceOrder.isOnlyReceiver(event.kind)
     for seq in order.sources {
       let index = Int(truncatingIfNeeded: seq) & (Self.messageCount - 1)
       let message = messages[index]
       if message.seq == seq {
         clocks.receive(message.snapshot, in: thread)
+        if event.kind == .resumeTake, Int(event.vcpu) < vcpuCount { wakes[Int(event.vcpu)].resume = message.snapshot.sender }
         if isOnlyReceiver {
           clocks.release(message.snapshot)
           messages[index] = Message()
@@ -66,12 +96,33 @@ public struct TraceClocks: ~Copyable {
         receiveAll(in: thread)
       }
     }
-    if TraceOrder.isSource(event.kind) {
-      let index = Int(truncatingIfNeeded: event.seq) & (Self.messageCount - 1)
-      clocks.release(messages[index].snapshot)
-      messages[index] = Message(seq: event.seq, snapshot: clocks.broadcast(of: thread))
+  }
+
+  /// A stop signal waits for its target's wake-up.
+  private mutating func receiveWake(_ event: Event, in thread: Int32) {
+    guard event.a < UInt64(vcpuCount) else { return }
+    let wake = wakes[Int(event.a)]
+    let knowsAll =
+      !wake.ack.isNone && !wake.resume.isNone && clocks.isOrdered(wake.ack, before: thread) && clocks.isOrdered(wake.resume, before: thread)
+    if wake.seq != 0, !knowsAll { clocks.receive(wake.snapshot, in: thread) }
+  }
+
+  /// Takes down what the vCPU's next stop will wait for; true for a wake-up, which nothing else waits for.
+  private mutating func noteWake(_ event: Event, _ thread: Int32) -> Bool {
+    let index = Int(event.vcpu)
+    guard index < vcpuCount else { return false }
+    switch event.kind {
+    case .stopAck: wakes[index].ack = clocks.lastEpoch(of: thread)
+    case .modeEnter: wakes[index].ack = .none
+    case .resumeTake, .modeReturn:
+      clocks.release(wakes[index].snapshot)
+      wakes[index].snapshot = clocks.snapshot(of: thread)
+      wakes[index].seq = event.seq
+      if event.kind == .modeReturn { wakes[index].resume = .none }
+      return true
+    default: break
     }
-    if event.kind == .traceInstall { keepInstall(event.seq, clocks.snapshot(of: thread)) }
+    return false
   }
 
   private mutating func keepInstall(_ seq: UInt64, _ snapshot: Clocks.Snapshot) {
@@ -105,5 +156,9 @@ public struct TraceClocks: ~Copyable {
     }
     for install in installs.values { clocks.release(install) }
     installs.removeAll()
+    for index in wakes.indices {
+      clocks.release(wakes[index].snapshot)
+      wakes[index] = Wake()
+    }
   }
 }
