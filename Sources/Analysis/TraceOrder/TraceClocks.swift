@@ -30,7 +30,7 @@ public struct TraceClocks: ~Copyable {
   private struct Wake {
     var seq: UInt64 = 0
     var snapshot = Clocks.Snapshot.empty
-    /// What it had done when it acknowledged its stop; nobody's where it was in the mode since.
+    /// What it had done when it acknowledged its stop; nobody's where it did more until it woke, or was in the mode.
     var ack = Clocks.Epoch.none
     /// What whoever resumed it had done by then; nobody's where it woke without.
     var resume = Clocks.Epoch.none
@@ -64,6 +64,10 @@ public struct TraceClocks: ~Copyable {
     if firstSeq == 0 { firstSeq = event.seq }
     order.take(event)
     let thread = thread(of: event.vcpu)
+    // Did it do anything while it was stopped? A faulty recorder's vCPU may.
+    if event.kind == .resumeTake, Int(event.vcpu) < vcpuCount, wakes[Int(event.vcpu)].ack != clocks.lastEpoch(of: thread) {
+      wakes[Int(event.vcpu)].ack = .none
+    }
     if event.kind == .stopSend {
       receiveWake(event, in: thread)
     } else {
