@@ -146,6 +146,20 @@ struct RecordingTests {
     #expect(info.status == 0 && info.output.contains("complete, ended: diskFull"), "\(info.output)")
   }
 
+  @Test func aFullDiskKeepsTheNewestPartOfTheEnd() throws {
+    let folder = try Folder()
+    let path = folder.file("x.tape").path
+    let recorded = try Tool.run(
+      ["-c", "ulimit -f 40; exec \"$0\" \"$@\"", Tool.path, "record", "--guest", "integrity", "--vcpus", "2", "--last", "1M", "-o", path], path: "/bin/sh")
+    #expect(recorded.status == 2, "\(recorded.error)")
+    #expect(recorded.output.contains("before it not kept") && recorded.output.contains("ended: guestFinished"), "\(recorded.output)")
+    #expect(recorded.output.contains("less of the end kept than asked for: the limit of 20480 bytes"), "\(recorded.output)")
+    let report = try VerdictReport(replaying: path)
+    #expect(report.verdict == "incomplete" && report.lost > 0 && report.events > 0)
+    let info = try Tool.run("info", path)
+    #expect(info.status == 0 && info.output.contains("complete, ended: guestFinished"), "\(info.output)")
+  }
+
   @Test func aSlowDiskIsWaitedForOrNotByChoice() throws {
     let folder = try Folder()
     for choice in ["wait", "drop"] {

@@ -99,7 +99,9 @@ struct RecordCommand: ParsableCommand {
     let tail = summary.dropped == 0 ? "" : "the end of the recording (\(Count.text(summary.dropped, "event")) before it not kept): "
     let what = summary.path.map { "\($0): \(tail)\(Count.text(summary.events, "event")), \(Count.bytes(summary.bytes)), " } ?? "nothing recorded, "
     let lost = summary.lost == 0 ? "" : "; \(Count.text(summary.lost, "event")) lost: the disk was too slow"
-    try Terminal.output("\(what)\(seconds) s, ended: \(reason)\(lost)\n")
+    let cut = summary.tailCut.map { "; less of the end kept than asked for: \($0)" } ?? ""
+    try Terminal.output("\(what)\(seconds) s, ended: \(reason)\(lost)\(cut)\n")
+    if summary.tailCut != nil { try ExitStatus.badUse.end() }
     switch summary.endReason {
     case .guestFinished, .interrupted, .allVCPUsHalted, .suspendedByAlert, .terminatedByAlert, .sizeCap: if summary.lost > 0 { try ExitStatus.incomplete.end() }
     case .diskFull: try ExitStatus.badUse.end()

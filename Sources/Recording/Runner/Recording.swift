@@ -126,7 +126,7 @@ public enum Recording {
         lost: writer.lostEvents, dropped: writer.droppedEvents, bytes: writer.size, duration: duration, path: options.output)
     }
     return RecordingSummary(
-      endReason: end.reason, detail: end.detail, events: writer.eventCount, lost: writer.lostEvents, dropped: writer.droppedEvents, bytes: writer.size,
-      duration: duration, path: options.output)
+      endReason: end.reason, detail: end.detail, events: writer.eventCount, lost: writer.lostEvents, dropped: writer.droppedEvents,
+      tailCut: writer.tailCut?.reason, bytes: writer.size, duration: duration, path: options.output)
   }
 }

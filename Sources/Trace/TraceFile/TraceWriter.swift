@@ -134,6 +134,10 @@ public import TraceFormat
   /// Events that were let go of before the first one in the file (`Options.last`), once it is finished.
   public var droppedEvents: UInt64 { queue.droppedBefore }
 
+  /// What kept the file from holding all of the end that was to be kept (`Options.last`), once it is finished: a disk without room for it. The file then
+  /// holds the newest part that fits; what did not is counted in `droppedEvents`.
+  public var tailCut: TraceFileError? { queue.tailCut }
+
   /// Bytes written so far.
   public var size: UInt64 { queue.size }
 

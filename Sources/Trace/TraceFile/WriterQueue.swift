@@ -27,6 +27,7 @@ import TraceFormat
   private var written: UInt64 = 0
   private var kept: UInt64 = 0
   private var letGo: UInt64 = 0
+  private var cut: TraceFileError?
 
   private let whenSlow: TraceWriter.SlowDisk
   private let flushInterval: UInt64
@@ -169,6 +170,9 @@ import TraceFormat
   /// Events before the first one in the file, once it is finished.
   var droppedBefore: UInt64 { locked { letGo } }
 
+  /// Why less of the tail is in the file than was asked for, once it is finished.
+  var tailCut: TraceFileError? { locked { cut } }
+
   /// Events in the file, once it is finished.
   var eventCount: UInt64 { locked { kept } }
 
@@ -194,7 +198,7 @@ import TraceFormat
       release(rows, dropping: end - max(rows.firstSeq, min(sink.nextSeq, end)), size: sink.size)
     }
     end(sink)
-    locked { (written, kept, letGo) = (sink.size, sink.eventCount, sink.droppedBefore) }
+    locked { (written, kept, letGo, cut) = (sink.size, sink.eventCount, sink.droppedBefore, sink.tailCut) }
   }
 
   /// Ends the file, in order if at all possible: a disk that is full only now is an end like another.
@@ -210,9 +214,7 @@ import TraceFormat
   }
 
   private func end(_ sink: BlockSink, _ failure: (error: TraceFileError, dropped: UInt64), _ reason: EndReason) throws(TraceFileError) {
-    // An end that was appended and dropped is replaced, not missing.
-    let dropped = failure.dropped - min(failure.dropped, locked { endAppended } ? 1 : 0)
-    let givenUp = try sink.finish(endingFor: failure.error, reason, dropped: dropped)
+    let givenUp = try sink.finish(endingFor: failure.error, reason, dropped: failure.dropped, replacesEnd: locked { endAppended })
     locked { self.dropped += givenUp }
   }
 
