@@ -105,6 +105,40 @@ struct RecordingTests {
     #expect(try VerdictReport(replaying: repaired).events == report.events)
   }
 
+  /// A pipe that nobody reads from is a disk that is slow as long as the test wants.
+  @Test func aSignalDuringTheFinalWriteLeavesACompleteTrace() throws {
+    let folder = try Folder()
+    let pipe = folder.file("pipe").path
+    // SAFETY: strings, the integer and the buffer live through the calls (here and below).
+    try #require(unsafe mkfifo(pipe, 0o600) == 0)
+    // Opened for both, so that it waits for nobody; until the recorder has opened it too it stays empty.
+    let reader = unsafe open(pipe, O_RDWR | O_NONBLOCK)
+    defer { close(reader) }
+    let process = try Tool.start(
+      ["record", "--guest", "integrity", "--vcpus", "4", "--last", "1M", "--force", "-o", pipe], output: folder.file("out"), error: folder.file("err"))
+    // The header is written at once, the rest at the end.
+    var waiting: Int32 = 0
+    while waiting < 16_384, process.isRunning {
+      usleep(10_000)
+      _ = unsafe ioctl(reader, UInt(FIONREAD), &waiting)
+    }
+    #expect(process.isRunning && waiting >= 16_384, "the end of the recording is larger than a pipe")
+    kill(process.processIdentifier, SIGTERM)
+    usleep(100_000)
+    var trace = Data()
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = unsafe read(reader, &buffer, buffer.count)
+      if count > 0 { trace.append(contentsOf: buffer[..<count]) } else if process.isRunning { usleep(1000) } else { break }
+    }
+    process.waitUntilExit()
+    #expect(process.terminationReason == .exit && process.terminationStatus == 0)
+    let file = folder.file("x.tape")
+    try trace.write(to: file)
+    let info = try Tool.run("info", file.path)
+    #expect(info.output.contains("complete, ended: guestFinished"), "\(info.output)")
+  }
+
   @Test(arguments: [SIGINT, SIGTERM])
   func aSignalEndsARecordingCleanly(signal: Int32) throws {
     let folder = try Folder()

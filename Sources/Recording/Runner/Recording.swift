@@ -33,6 +33,9 @@ public enum Recording {
       support = try HostSupport(devicePath: options.devicePath, seam: options.seam)
       machine = try Machine(options)
     } catch { throw .host(error) }
+    // Before there is a file, and until it is finished: a request to end finds no moment when it would leave a part of one behind.
+    let catches = options.stopsOnInterrupt && ending.event.event.raiseOnInterrupt()
+    defer { if catches { KVM.Event.stopRaisingOnInterrupt() } }
     if options.mode == .record {
       do throws(TraceFileError) {
         machine.writer = try TraceWriter(path: options.output, header: options.header(support), options: options.writerOptions)
@@ -68,8 +71,6 @@ public enum Recording {
     _ session: Session<some VCPUDecider>, _ options: RecordingOptions, _ stop: RecordingStop, _ progress: ((RecordingProgress) -> Void)?
   ) throws(RecordingError) -> [Int] {
     let machine = session.machine
-    let catches = options.stopsOnInterrupt && stop.event.event.raiseOnInterrupt()
-    defer { if catches { KVM.Event.stopRaisingOnInterrupt() } }
     var failure: KVMError?
     do throws(KVMError) { try session.start() } catch { failure = error }
     if failure == nil { watch(machine, stop, progress) }
