@@ -48,6 +48,10 @@ public struct RecordingOptions: Sendable {
   public var devicePath: String
   /// How long the vCPUs' threads may take to end once the session is over. One that takes longer is left alone, and the trace's end names it.
   package var joinLimitSeconds = 30
+  /// How long a vCPU may take to leave guest code after a kick before the session is given up.
+  package var kickLimitSeconds = 20
+  /// Events in a full block; nil for the writer's own choice.
+  package var eventsPerBlock: Int?
   /// For tests.
   public var seam: KVMSeam
   /// Likewise, for the trace file.

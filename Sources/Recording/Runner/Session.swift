@@ -43,11 +43,14 @@ package protocol VCPUDecider: SendableMetatype {
 
   /// Joins the threads; the vCPUs of those that do not end in time.
   func join(seconds: Int) -> [Int] {
-    let limit = monotonicNanoseconds() + UInt64(seconds) * 1_000_000_000
+    var limit = TimeLimit(seconds: seconds, machine.writer)
     return machine.units.filter { unit in
-      let now = monotonicNanoseconds()
       // A thread that has ended is joined with no time left, too.
-      return unit.thread?.join(seconds: now < limit ? Int((limit - now) / 1_000_000_000) + 1 : 0) == false
+      while unit.thread?.join(seconds: limit.isOver ? 0 : 1) == false {
+        if limit.isOver { return true }
+        limit.countSecond()
+      }
+      return false
     }.map(\.number)
   }
 

@@ -128,6 +128,10 @@ public import TraceFormat
   /// What stopped the writing, and how many events were dropped since; nil while all is well.
   public var failure: (error: TraceFileError, dropped: UInt64)? { queue.failure }
 
+  /// Whether an append waits for the disk now, and a number that changes whenever one begins or ceases to: whoever waits for a thread that appends can
+  /// tell that it waits itself.
+  public var waits: (now: Bool, changes: UInt64) { queue.waits }
+
   /// Events that were dropped because the disk was too slow.
   public var lostEvents: UInt64 { queue.lostEvents }
 

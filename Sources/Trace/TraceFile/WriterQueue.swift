@@ -24,6 +24,9 @@ import TraceFormat
   /// Events that found every buffer full, since the last one that did not; and all of them.
   private var overflow: UInt64 = 0
   private var lost: UInt64 = 0
+  /// Appends that wait for an empty buffer, and how often one began or ceased to.
+  private var waiting = 0
+  private var waitChanges: UInt64 = 0
   private var written: UInt64 = 0
   private var kept: UInt64 = 0
   private var letGo: UInt64 = 0
@@ -139,8 +142,10 @@ import TraceFormat
       if !free.isEmpty {
         rotate()
       } else if waits {
+        (waiting, waitChanges) = (waiting + 1, waitChanges + 1)
         // SAFETY: condition and mutex live as long as the object, and the mutex is held.
         unsafe pthread_cond_wait(changed, lock)
+        (waiting, waitChanges) = (waiting - 1, waitChanges + 1)
       } else {
         return false
       }
@@ -160,6 +165,9 @@ import TraceFormat
 
   /// What went wrong, and how many events were appended in vain since.
   var failure: (error: TraceFileError, dropped: UInt64)? { locked { error.map { ($0, dropped) } } }
+
+  /// Whether an append waits for an empty buffer, and a number that changes whenever one begins or ceases to.
+  var waits: (now: Bool, changes: UInt64) { locked { (waiting > 0, waitChanges) } }
 
   /// Bytes in the file so far.
   var size: UInt64 { locked { written } }
