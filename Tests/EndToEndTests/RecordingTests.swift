@@ -232,6 +232,16 @@ struct RecordingTests {
     #expect(!FileManager.default.fileExists(atPath: file.path))
   }
 
+  /// Minutes or mebibytes?
+  @Test func anAmbiguousTailIsBadUse() throws {
+    let folder = try Folder()
+    let file = folder.file("x.tape")
+    let recorded = try Tool.run("record", "--guest", "hello", "--last", "10m", "-o", file.path)
+    #expect(recorded.status == 2)
+    #expect(recorded.error.contains("10min") && recorded.error.contains("10M"), "\(recorded.error)")
+    #expect(!FileManager.default.fileExists(atPath: file.path))
+  }
+
   @Test func aSizeCapTooSmallIsBadUse() throws {
     let folder = try Folder()
     let file = folder.file("x.tape")
