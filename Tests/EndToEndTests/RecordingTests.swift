@@ -242,6 +242,15 @@ struct RecordingTests {
     #expect(!FileManager.default.fileExists(atPath: file.path))
   }
 
+  /// Its patch of the driver, a jump to itself, would land there.
+  @Test func aGuestThatNeedsDenialsIsNotRecordedWithoutTraps() throws {
+    let folder = try Folder()
+    let file = folder.file("x.tape")
+    let recorded = try Tool.run("record", "--guest", "attacks", "--writes", "pages", "-o", file.path)
+    #expect(recorded.status == 2 && recorded.error.contains("'attacks'"), "\(recorded.error)")
+    #expect(!FileManager.default.fileExists(atPath: file.path))
+  }
+
   @Test func aSizeCapTooSmallIsBadUse() throws {
     let folder = try Folder()
     let file = folder.file("x.tape")

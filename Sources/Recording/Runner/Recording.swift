@@ -57,6 +57,9 @@ public enum Recording {
     guard options.whenSlow == .wait || options.schedule.seed == nil else {
       throw .usage("a serial schedule gives one stream of events: none may depend on the disk, so the vCPUs must wait for it")
     }
+    guard options.writes != .pages || !options.image.needsTraps else {
+      throw .usage("the guest '\(options.image.name)' attacks its own driver, and never ends where nothing is denied: record it with writes that trap")
+    }
     let entries = options.dirtyRingEntries
     guard entries >= 1024, entries <= 65_536, entries & (entries - 1) == 0 else {
       throw .usage("a dirty ring of \(entries) entries; expected a power of two from 1024 to 65536")
