@@ -12,6 +12,7 @@ import X86
 @safe final class Machine: @unchecked Sendable {
   /// How long a vCPU may take to leave guest code after a kick before the session is given up; the disk's time is not its own.
   private let kickLimitSeconds: Int
+  let turnLimitSeconds: Int
 
   let lock = Lock()
   let gate: GuestGate
@@ -69,6 +70,7 @@ import X86
     if let seed = options.schedule.seed { turns = TurnOrder(vcpuCount: options.vcpuCount, seed: seed) }
     self.recorded = recorded
     writes = options.writes
+    turnLimitSeconds = options.turnLimitSeconds
     kickLimitSeconds = options.kickLimitSeconds
     gate = GuestGate(vcpuCount: options.vcpuCount)
     slots = SlotMap(pageCount: ram.pageCount)

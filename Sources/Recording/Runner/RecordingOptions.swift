@@ -50,6 +50,8 @@ public struct RecordingOptions: Sendable {
   package var joinLimitSeconds = 30
   /// How long a vCPU may take to leave guest code after a kick before the session is given up.
   package var kickLimitSeconds = 20
+  /// How long a vCPU may keep its turn without leaving guest code while others could act, in a serial schedule.
+  package var turnLimitSeconds = 60
   /// Events in a full block; nil for the writer's own choice.
   package var eventsPerBlock: Int?
   /// For tests.
