@@ -105,6 +105,40 @@ struct RecordingTests {
     #expect(try VerdictReport(replaying: repaired).events == report.events)
   }
 
+  /// A pipe that nobody reads from is a disk that is slow as long as the test wants.
+  @Test func aSignalDuringTheFinalWriteLeavesACompleteTrace() throws {
+    let folder = try Folder()
+    let pipe = folder.file("pipe").path
+    // SAFETY: strings, the integer and the buffer live through the calls (here and below).
+    try #require(unsafe mkfifo(pipe, 0o600) == 0)
+    // Opened for both, so that it waits for nobody; until the recorder has opened it too it stays empty.
+    let reader = unsafe open(pipe, O_RDWR | O_NONBLOCK)
+    defer { close(reader) }
+    let process = try Tool.start(
+      ["record", "--guest", "integrity", "--vcpus", "4", "--last", "1M", "--force", "-o", pipe], output: folder.file("out"), error: folder.file("err"))
+    // The header is written at once, the rest at the end.
+    var waiting: Int32 = 0
+    while waiting < 16_384, process.isRunning {
+      usleep(10_000)
+      _ = unsafe ioctl(reader, UInt(FIONREAD), &waiting)
+    }
+    #expect(process.isRunning && waiting >= 16_384, "the end of the recording is larger than a pipe")
+    kill(process.processIdentifier, SIGTERM)
+    usleep(100_000)
+    var trace = Data()
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = unsafe read(reader, &buffer, buffer.count)
+      if count > 0 { trace.append(contentsOf: buffer[..<count]) } else if process.isRunning { usleep(1000) } else { break }
+    }
+    process.waitUntilExit()
+    #expect(process.terminationReason == .exit && process.terminationStatus == 0)
+    let file = folder.file("x.tape")
+    try trace.write(to: file)
+    let info = try Tool.run("info", file.path)
+    #expect(info.output.contains("complete, ended: guestFinished"), "\(info.output)")
+  }
+
   @Test(arguments: [SIGINT, SIGTERM])
   func aSignalEndsARecordingCleanly(signal: Int32) throws {
     let folder = try Folder()
@@ -146,6 +180,20 @@ struct RecordingTests {
     #expect(info.status == 0 && info.output.contains("complete, ended: diskFull"), "\(info.output)")
   }
 
+  @Test func aFullDiskKeepsTheNewestPartOfTheEnd() throws {
+    let folder = try Folder()
+    let path = folder.file("x.tape").path
+    let recorded = try Tool.run(
+      ["-c", "ulimit -f 40; exec \"$0\" \"$@\"", Tool.path, "record", "--guest", "integrity", "--vcpus", "2", "--last", "1M", "-o", path], path: "/bin/sh")
+    #expect(recorded.status == 2, "\(recorded.error)")
+    #expect(recorded.output.contains("before it not kept") && recorded.output.contains("ended: guestFinished"), "\(recorded.output)")
+    #expect(recorded.output.contains("less of the end kept than asked for: the limit of 20480 bytes"), "\(recorded.output)")
+    let report = try VerdictReport(replaying: path)
+    #expect(report.verdict == "incomplete" && report.lost > 0 && report.events > 0)
+    let info = try Tool.run("info", path)
+    #expect(info.status == 0 && info.output.contains("complete, ended: guestFinished"), "\(info.output)")
+  }
+
   @Test func aSlowDiskIsWaitedForOrNotByChoice() throws {
     let folder = try Folder()
     for choice in ["wait", "drop"] {
@@ -181,6 +229,25 @@ struct RecordingTests {
     let folder = try Folder()
     let file = folder.file("x.tape")
     #expect(try Tool.run(["record", "--guest", "hello", "-o", file.path] + arguments).status == 2)
+    #expect(!FileManager.default.fileExists(atPath: file.path))
+  }
+
+  /// Minutes or mebibytes?
+  @Test func anAmbiguousTailIsBadUse() throws {
+    let folder = try Folder()
+    let file = folder.file("x.tape")
+    let recorded = try Tool.run("record", "--guest", "hello", "--last", "10m", "-o", file.path)
+    #expect(recorded.status == 2)
+    #expect(recorded.error.contains("10min") && recorded.error.contains("10M"), "\(recorded.error)")
+    #expect(!FileManager.default.fileExists(atPath: file.path))
+  }
+
+  /// Its patch of the driver, a jump to itself, would land there.
+  @Test func aGuestThatNeedsDenialsIsNotRecordedWithoutTraps() throws {
+    let folder = try Folder()
+    let file = folder.file("x.tape")
+    let recorded = try Tool.run("record", "--guest", "attacks", "--writes", "pages", "-o", file.path)
+    #expect(recorded.status == 2 && recorded.error.contains("'attacks'"), "\(recorded.error)")
     #expect(!FileManager.default.fileExists(atPath: file.path))
   }
 

@@ -1,5 +1,7 @@
 import Glibc
+import GuestImages
 import Runner
+import Synchronization
 import Testing
 import TraceEvents
 import TraceFile
@@ -130,6 +132,26 @@ import TraceFormat
     }
     #expect(calls < 20, "the signal ended it")
     #expect(summary.endReason == .interrupted)
+  }
+
+  /// Asked to end at the very moment that the file is there: the handler is there before.
+  @Test(.needsKVM, arguments: [SIGTERM, SIGINT]) func aSignalRightWhenTheFileIsThereLeavesACompleteTrace(signal: Int32) throws {
+    // Whoever comes too early is ignored, or this process would end.
+    let before = Glibc.signal(signal, SIG_IGN)
+    defer { _ = Glibc.signal(signal, before) }
+    let path = temporaryPath()
+    defer { _ = unsafe unlink(path) }
+    var options = RecordingOptions(image: try GuestImage(nameOrPath: "writer"), vcpuCount: 2, output: path)
+    options.stopsOnInterrupt = true
+    let isFirst = Atomic<Bool>(true)
+    options.outputSeam.willTake = { _, _ in
+      if isFirst.exchange(false, ordering: .relaxed) { kill(getpid(), signal) }
+      return 0
+    }
+    let summary = try Recording.run(options)
+    #expect(summary.endReason == .interrupted)
+    let reader = try TraceReader(path: path)
+    #expect(reader.isComplete && reader.eventCount == summary.events && reader.size == summary.bytes)
   }
 
   /// 300,000 stores without one exit: more than a ring holds.

@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 import Testing
 import TraceEvents
 import TraceFile
@@ -8,9 +9,12 @@ import TraceFormat
 @Suite struct FlightTailTests {
   private static let count = 20_000
 
-  private static func record(_ path: String, last: TraceWriter.Tail?, count: Int = count) throws -> TraceWriter {
+  private static func record(
+    _ path: String, last: TraceWriter.Tail?, count: Int = count, perBlock: Int = 200, seam: OutputSeam = OutputSeam()
+  ) throws -> TraceWriter {
     var options = TraceWriter.Options()
-    options.eventsPerBlock = 200
+    options.eventsPerBlock = perBlock
+    options.seam = seam
     options.flushInterval = 0
     options.last = last
     var random = SystemRandomNumberGenerator()
@@ -64,6 +68,45 @@ import TraceFormat
     let events = try Self.expectTail(file.path, writer)
     let kept = events[events.count - 1].time - events[1].time
     #expect(kept >= time && kept <= time * 3 / 2 + 400_000, "\(kept)")
+  }
+
+  private static func disk(of size: UInt64, reserves: Bool) -> OutputSeam {
+    var seam = OutputSeam()
+    seam.reserves = reserves
+    seam.willTake = { offset, count in offset + UInt64(count) > size ? ENOSPC : 0 }
+    return seam
+  }
+
+  /// The end is what a flight recorder is for: a disk without room for all of it gets the newest part, and what is missing is counted.
+  @Test(arguments: [true, false], [200, 20_000]) func aFullDiskCostsTheOldestPart(reserves: Bool, perBlock: Int) throws {
+    for size in stride(from: 8000, to: 150_000, by: 31_777) as StrideTo<UInt64> {
+      let file = TemporaryFile()
+      let writer = try Self.record(file.path, last: .bytes(1 << 20), perBlock: perBlock, seam: Self.disk(of: size, reserves: reserves))
+      _ = try Self.expectTail(file.path, writer)
+      #expect(writer.tailCut?.isDiskFull == true)
+      // One block of events takes 4 KiB, and the end of a file some more; of one large block the half that fits is taken, or its half.
+      #expect(writer.size <= size && writer.size + (perBlock == 200 ? 7000 : size * 2 / 3) > size, "\(writer.size) of \(size)")
+    }
+  }
+
+  /// With no room for a single event there is an end that counts them all.
+  @Test func aDiskWithoutRoomForATailSaysWhatIsMissing() throws {
+    let file = TemporaryFile()
+    let calls = Mutex(0)
+    var seam = OutputSeam()
+    // The header is written. After it nothing can be set aside; what little the header left takes an end.
+    seam.willTake = { _, bytes in
+      calls.withLock { calls in
+        calls += 1
+        return calls > 2 && bytes > 1000 ? ENOSPC : 0
+      }
+    }
+    #expect { try Self.record(file.path, last: .bytes(1 << 20), seam: seam) } throws: { ($0 as? TraceFileError)?.isDiskFull == true }
+    let (events, reader) = try Self.events(file.path)
+    #expect(reader.isComplete && reader.damage.isEmpty && events.count == 1)
+    #expect(events.last?.a == EndReason.diskFull.rawValue)
+    let detail = String(decoding: events.last?.data ?? [], as: UTF8.self)
+    #expect(detail.hasSuffix("later events not recorded: \(Self.count - 1)"), "\(detail)")
   }
 
   @Test func aShortRecordingIsKeptWhole() throws {

@@ -73,7 +73,13 @@ struct ProtectedTree {
   var opaqueCount = 0
   var news = News()
 
-  init(memory: [GuestRange]) { self.memory = memory }
+  /// Where no write traps, pages are read as of the last page-write told of them. That may be in the middle of a change: what is no node then is unknown.
+  let readsUntraced: Bool
+
+  init(memory: [GuestRange], readsUntraced: Bool = false) {
+    self.memory = memory
+    self.readsUntraced = readsUntraced
+  }
 
   func isGuestMemory(frame: UInt64) -> Bool {
     guard frame < TreeLayout.gfnLimit else { return false }
@@ -117,7 +123,7 @@ struct ProtectedTree {
 
   /// What the page holds, seen from its slot. Of a page that is not traced that is not known: the trace may not show the latest write.
   mutating func read(_ frame: UInt64, _ slot: Slot, _ pages: borrowing TracedPages) -> Body {
-    guard pages.isTraced(frame) else { return .unknown }
+    guard pages.isTraced(frame) || readsUntraced else { return .unknown }
     switch known.decode(frame) {
     case .unknown: return .unknown
     case .error(let error):
@@ -137,6 +143,7 @@ struct ProtectedTree {
   }
 
   private mutating func notNode(_ frame: UInt64, _ what: String) -> Body {
+    if readsUntraced { return .unknown }
     news.faults.append(News.Fault(frame: frame, what: what))
     return .broken
   }

@@ -33,7 +33,7 @@ struct Protection: ~Copyable {
   private var owedCalls: [Call]
 
   init(_ subject: Analyzer.Subject) {
-    tree = ProtectedTree(memory: subject.memory)
+    tree = ProtectedTree(memory: subject.memory, readsUntraced: subject.writes == .pages)
     modes = IntegrityModes(count: subject.vcpuCount)
     traps = Array(repeating: Trap(), count: subject.vcpuCount)
     calls = Array(repeating: Call(), count: subject.vcpuCount)
@@ -156,8 +156,11 @@ extension Protection {
 
   private mutating func applyContents(_ event: borrowing EventView) {
     let frame = event.gpa >> 12
-    guard event.dataCount == 4096, traced.isTraced(frame) else { return }
-    if event.startsWithMagic(at: 0) { tree.known.set(frame, to: event.data) } else { tree.known.setNotNode(frame) }
+    guard event.dataCount == 4096, traced.isTraced(frame) || tree.readsUntraced else { return }
+    if tree.readsUntraced { filter.mark(frame, frame + 1) }
+    let isNode = event.startsWithMagic(at: 0)
+    // What is no node yet may become one by writes that are told as changes only.
+    if isNode || tree.readsUntraced { tree.known.set(frame, to: event.data) } else { tree.known.setNotNode(frame) }
     treeChanged(frame, event)
   }
 

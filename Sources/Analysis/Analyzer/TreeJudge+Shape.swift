@@ -8,7 +8,7 @@ extension TreeJudge {
     let seq = event.seq
     let (vcpu, cause) = (event.vcpu, event.cause)
     let request = cause == 0 ? [] : [Finding.Reason(seq: cause, what: "vCPU \(vcpu) asked for it")]
-    for fault in protection.tree.news.faults {
+    for fault in protection.tree.news.faults where hasTraces {
       let isBase = event.kind == .basePointerSet && fault.frame == protection.tree.base
       findings.report(
         isBase ? .treeBasePointer : .treeMalformed, seq: seq, vcpu: vcpu == Event.host ? nil : vcpu, gpa: fault.frame << 12,

@@ -19,7 +19,7 @@ extension TreeJudge {
       Finding.Reason(seq: target.since.seq, what: "vCPU \(target.since.vcpu) \(target.how)"),
       Finding.Reason(seq: entered, what: "vCPU \(vcpu) entered the guest: it wrote after that"),
     ]
-    if hasTraces, protection.traced.isUntraced(frame, since: entered) {
+    if protection.traced.isUntraced(frame, since: entered) {
       reportGap(event, observed: "\(who) wrote it between \(entered) and \(seq)", because: because, protection, &findings)
     }
     findings.report(
@@ -28,28 +28,34 @@ extension TreeJudge {
       observed: "\(who) wrote it between \(entered) and \(seq)", because: because)
   }
 
-  private struct Target {
+  struct Target {
     var isNode: Bool
     var what: String
     var how: String
     var since: ProtectedTree.Moment
+    /// A byte of what was written, and since when it has to have been protected.
+    var gpa: UInt64
+    var certainSince: UInt64
   }
 
   /// What the tree named, all the time since `entered`, of what the write changed.
-  private func target(
+  func target(
     _ event: borrowing EventView, entered: UInt64, _ facts: borrowing Facts, _ protection: borrowing Protection
   ) -> Target? {
     let frame = event.gpa >> 12
     if let node = protection.tree.reached[frame] {
       if case .broken = node.body { return nil }
       guard node.linked.seq <= entered else { return nil }
-      return Target(isNode: true, what: "the node at \(gpaText(frame << 12))", how: "linked the node", since: node.linked)
+      return Target(
+        isNode: true, what: "the node at \(gpaText(frame << 12))", how: "linked the node", since: node.linked, gpa: frame << 12, certainSince: entered)
     }
     let page = protection.tree.cover(gpa: frame << 12, length: 4096)
     guard let mapping = page.mapping else { return nil }
     if mapping.firstByte == 0, mapping.endByte == 4096 {
       guard page.since.seq <= entered else { return nil }
-      return Target(isNode: false, what: "the protected page \(gpaText(frame << 12))", how: "published its mapping", since: page.since)
+      return Target(
+        isNode: false, what: "the protected page \(gpaText(frame << 12))", how: "published its mapping", since: page.since, gpa: frame << 12,
+        certainSince: entered)
     }
     return changedBytes(event, entered: entered, facts, protection)
   }
@@ -74,14 +80,15 @@ extension TreeJudge {
       if let mapping = cover.mapping, cover.since.seq <= earliest {
         let bytes = "\(mapping.firstByte)..<\(mapping.endByte)"
         return Target(
-          isNode: false, what: "bytes \(bytes) of the page \(gpaText(event.gpa & ~4095))", how: "published their mapping", since: cover.since)
+          isNode: false, what: "bytes \(bytes) of the page \(gpaText(event.gpa & ~4095))", how: "published their mapping", since: cover.since,
+          gpa: event.gpa & ~4095 + UInt64(run.offset), certainSince: earliest)
       }
       at = run.first + run.count
     }
     return nil
   }
 
-  private func isOutside(_ vcpu: UInt16, since seq: UInt64, _ protection: borrowing Protection) -> Bool {
+  func isOutside(_ vcpu: UInt16, since seq: UInt64, _ protection: borrowing Protection) -> Bool {
     attribution == .everyWrite ? protection.modes.isOutside(vcpu, since: seq) : protection.modes.areAllOutside(since: seq)
   }
 

@@ -36,6 +36,12 @@ struct TreeJudge {
   var unfulfilled: [Request] = []
   /// Pages whose trace or naming changed since the last settled moment: only they can have become traced for nothing.
   var suspects = RangeSet()
+  /// Where no write traps: what is not certain yet, when each known page was last told to be written, and what stays uncertain.
+  var untrapped: [UntrappedWrite] = []
+  var nodeWrites: [UInt64: UInt64] = [:]
+  var undecidedWrites: UInt64 = 0
+  var firstUndecided: UInt64 = 0
+  var unreadableAt: UInt64 = 0
   let attribution: WriteAttribution
   /// Whether a trace makes writes trap in this recording. Where not, none is owed.
   let hasTraces: Bool
@@ -51,8 +57,11 @@ struct TreeJudge {
   ) {
     switch event.kind {
     case .pageWrite:
-      if protection.filter.isMarked(event.gpa >> 12) { judgePageWrite(event, facts, protection, &findings) }
+      if protection.filter.isMarked(event.gpa >> 12) {
+        if hasTraces { judgePageWrite(event, facts, protection, &findings) } else { noteUntrapped(event, facts, protection) }
+      }
     case .guestEnter, .hypercall, .writeTrap:
+      if event.kind == .guestEnter, !untrapped.isEmpty { settleUntrapped(event.vcpu, &findings) }
       if !obligations.isEmpty { settleObligations(event, protection, &findings) }
     case .writeResult: judgeWriteResult(event, protection, &findings)
     case .guestWrite: judgeGuestWrite(event, protection, &findings)
@@ -66,6 +75,8 @@ struct TreeJudge {
     default: break
     }
     protection.apply(event)
+    let kind = event.kind
+    if !hasTraces, kind == .basePointerSet || kind == .integrityLeave { noteReadability(event, protection) }
     if !protection.tree.news.isEmpty { follow(event, protection, &findings) }
   }
 
@@ -74,10 +85,13 @@ struct TreeJudge {
     obligations = []
     unfulfilled = []
     suspects.removeAll()
+    untrapped = []
+    nodeWrites = [:]
   }
 
   /// The trace is over. `complete` says that the recording ended by itself. What is still open goes into `undecided`.
   mutating func finish(_ facts: borrowing Facts, complete: Bool, _ findings: inout FindingCollector, _ undecided: inout [String]) {
+    if !hasTraces { finishUntrapped(facts, complete: complete, &findings, &undecided) }
     guard let first = obligations.first, !complete else { return }
     let what = first.kind == .removal ? "the tree still names after the trace removal" : "must be traced since the link"
     undecided.append("whether the page \(gpaText(first.pages.low << 12)), which \(what) at \(first.seq): its vCPU did not go on")

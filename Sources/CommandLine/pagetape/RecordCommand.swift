@@ -23,7 +23,8 @@ struct RecordCommand: ParsableCommand {
   @Option(help: ArgumentHelp("End the recording before the file grows past this, as in 64M.", valueName: "size")) var maxSize: ByteSize?
   @Option(
     help: ArgumentHelp(
-      "Keep the end of the recording only: a file of this size, as in 64M, or this much time, as in 30s, 5min or 1h.", valueName: "size|time"))
+      "Keep the end of the recording only: a file of this size, as in 64M, or this much time, as in 30s, 5min or 1h.", valueName: "size|time"),
+    transform: TailLength.init(_:))
   var last: TailLength?
   @Option(
     help: ArgumentHelp(
@@ -99,7 +100,9 @@ struct RecordCommand: ParsableCommand {
     let tail = summary.dropped == 0 ? "" : "the end of the recording (\(Count.text(summary.dropped, "event")) before it not kept): "
     let what = summary.path.map { "\($0): \(tail)\(Count.text(summary.events, "event")), \(Count.bytes(summary.bytes)), " } ?? "nothing recorded, "
     let lost = summary.lost == 0 ? "" : "; \(Count.text(summary.lost, "event")) lost: the disk was too slow"
-    try Terminal.output("\(what)\(seconds) s, ended: \(reason)\(lost)\n")
+    let cut = summary.tailCut.map { "; less of the end kept than asked for: \($0)" } ?? ""
+    try Terminal.output("\(what)\(seconds) s, ended: \(reason)\(lost)\(cut)\n")
+    if summary.tailCut != nil { try ExitStatus.badUse.end() }
     switch summary.endReason {
     case .guestFinished, .interrupted, .allVCPUsHalted, .suspendedByAlert, .terminatedByAlert, .sizeCap: if summary.lost > 0 { try ExitStatus.incomplete.end() }
     case .diskFull: try ExitStatus.badUse.end()
@@ -141,20 +144,28 @@ enum ScheduleName: String, ExpressibleByArgument, CaseIterable {
 }
 
 /// What `--last` takes: bytes, or time with its unit.
-struct TailLength: ExpressibleByArgument {
+struct TailLength {
   var tail: TraceWriter.Tail
 
-  init?(argument: String) {
+  init(_ argument: String) throws {
+    if argument.hasSuffix("m") {
+      let number = argument.dropLast()
+      throw ValidationError("'\(argument)' may be minutes or MiB: write \(number)min or \(number)M")
+    }
+    guard let tail = Self.tail(argument) else {
+      throw ValidationError("'\(argument)' is neither a size, as in 64M, nor a time, as in 30s, 5min or 1h")
+    }
+    self.tail = tail
+  }
+
+  private static func tail(_ argument: String) -> TraceWriter.Tail? {
     let units: [(name: String, nanoseconds: UInt64)] = [("min", 60_000_000_000), ("h", 3_600_000_000_000), ("s", 1_000_000_000)]
     for unit in units where argument.hasSuffix(unit.name) {
       guard let number = UInt64(argument.dropLast(unit.name.count)), number > 0 else { return nil }
       let (time, overflow) = number.multipliedReportingOverflow(by: unit.nanoseconds)
-      guard !overflow else { return nil }
-      tail = .time(time)
-      return
+      return overflow ? nil : .time(time)
     }
-    guard let size = ByteSize(argument: argument) else { return nil }
-    tail = .bytes(size.bytes)
+    return ByteSize(argument: argument).map { .bytes($0.bytes) }
   }
 }
 

@@ -33,7 +33,8 @@ public struct BuiltinGuest: Sendable {
     let region = unsafe Self.bytes(from: program.region, to: program.region_end)
     image = GuestImage(
       name: name, segments: [GuestImage.Segment(gpa: unsafe program.load_address, bytes: bytes)], region: region,
-      entry: unsafe program.load_address, digest: SHA256.hexadecimal(bytes + (region ?? [])), memoryEnd: unsafe program.memory_end)
+      entry: unsafe program.load_address, digest: SHA256.hexadecimal(bytes + (region ?? [])), memoryEnd: unsafe program.memory_end,
+      needsTraps: unsafe program.needs_traps != 0)
   }
 
   /// The bytes between two labels; nil where there is no such part.

@@ -33,15 +33,18 @@ public struct GuestImage: Hashable, Sendable {
   public let digest: String
   /// End of the memory that the image is known to use: its segments and, for a built-in, the data that it lays out beyond them.
   public let memoryEnd: UInt64
+  /// Whether it is known to end only where its forbidden writes are denied.
+  public let needsTraps: Bool
 
   init(
-    name: String, segments: [Segment], region: [UInt8]?, entry: UInt64, digest: String, memoryEnd: UInt64 = 0
+    name: String, segments: [Segment], region: [UInt8]?, entry: UInt64, digest: String, memoryEnd: UInt64 = 0, needsTraps: Bool = false
   ) {
     self.name = name
     self.segments = segments.sorted { $0.gpa < $1.gpa }
     self.region = region ?? BuiltinGuest.defaultHandler
     hasHandler = region != nil
     self.entry = entry
+    self.needsTraps = needsTraps
     self.digest = digest
     self.memoryEnd = max(memoryEnd, self.segments.last?.end ?? 0)
   }

@@ -28,7 +28,7 @@ static const struct pt_guest_program programs[] = {
 	{"tree-churn", "the driver edits its tree as fast as it can while the others write denied pages",
 	 BYTES(tree_churn), NO_HANDLER, GUEST_BASE, 0x500000},
 	{"attacks", "every vCPU tries to get around the protection: patched pages and nodes, calls from wrong places, a broken tree, garbage",
-	 BYTES(attacks), BYTES(handler), GUEST_BASE, 0x500000},
+	 BYTES(attacks), BYTES(handler), GUEST_BASE, 0x500000, .needs_traps = 1},
 	{"atomics", "all vCPUs count with locked instructions on one traced page; exit code 1 if a count is lost",
 	 BYTES(atomics), NO_HANDLER, GUEST_BASE, 0x500000},
 	{"writer", "every vCPU fills pages of its own and hardly exits: what recording costs",

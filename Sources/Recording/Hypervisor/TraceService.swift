@@ -5,7 +5,8 @@ import TraceEvents
 /// A trace is recorded as installed after the host has put it on, and as removed before the host takes it off. The recorded interval thus
 /// lies within the true one: inside it every write traps, and no `pageWrite` names the page.
 struct TraceService: Hashable, Sendable {
-  /// Whether writes can be made to trap. Where not, the guest is told what it would be told, and nothing is done or recorded.
+  /// Whether writes can be made to trap. Where not, the guest is told what it would be told, and what is in
+  /// the pages is recorded all the same: what changes there later is told by page-writes.
   let isActive: Bool
   private var traced: Set<UInt64> = []
   /// Faults only: pages that the guest was told are traced.
@@ -22,7 +23,11 @@ struct TraceService: Hashable, Sendable {
 
   /// Installs traces, then records what is in the pages: from here on every change of them is in the trace, byte by byte.
   mutating func install(_ pages: Range<UInt64>, vcpu: UInt16, cause: UInt64, host: inout some HypervisorHost) {
-    guard isActive else { return pretend(pages) }
+    guard isActive else {
+      pretend(pages)
+      host.setTraced(true, firstGFN: pages.lowerBound, pageCount: UInt64(pages.count))
+      return recordContents(pages, vcpu, host: &host)
+    }
     if pages.allSatisfy(kept.contains) {
       kept.subtract(pages)
       return
@@ -33,6 +38,10 @@ struct TraceService: Hashable, Sendable {
     traced.formUnion(pages)
     _ = host.record(
       Event(.traceInstall, vcpu: vcpu, gpa: pages.lowerBound * guestPageSize, cause: cause, a: UInt64(pages.count)))
+    recordContents(pages, vcpu, host: &host)
+  }
+
+  private func recordContents(_ pages: Range<UInt64>, _ vcpu: UInt16, host: inout some HypervisorHost) {
     for gfn in pages {
       let gpa = gfn * guestPageSize
       guard let bytes = host.readMemory(gpa: gpa, count: Int(guestPageSize)) else { continue }

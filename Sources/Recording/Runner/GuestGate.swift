@@ -30,16 +30,16 @@ final class GuestGate: @unchecked Sendable {
 
   func isInside(_ vcpu: Int) -> Bool { lock.locked { inside[vcpu] } }
 
-  /// Kicks everyone out and waits until nobody is in; false where somebody does not come out within `seconds`.
-  func waitUntilEmpty(seconds: Int, kick: (Int) -> Void) -> Bool {
+  /// Kicks everyone out and waits until nobody is in; false where somebody does not come out in time.
+  func waitUntilEmpty(_ limit: TimeLimit, kick: (Int) -> Void) -> Bool {
     lock.lock()
     defer { lock.unlock() }
     for vcpu in inside.indices where inside[vcpu] { kick(vcpu) }
-    var left = seconds
+    var limit = limit
     while count > 0 {
       if !changed.wait(lock, milliseconds: 1000) {
-        left -= 1
-        if left <= 0 { return count == 0 }
+        limit.countSecond()
+        if limit.isOver { return count == 0 }
       }
     }
     return true

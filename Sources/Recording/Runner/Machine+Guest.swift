@@ -12,6 +12,7 @@ extension Machine {
     unit.attention = false
     unit.mayHaveFurtherParts = false
     unit.lastKick = nil
+    (unit.vainSearches, unit.kicksToSkip) = (0, 0)
     gate.enter(unit.number)
     // SAFETY: no data goes with it (here and below).
     _ = unsafe writer?.append(.guestEnter, vcpu: UInt16(unit.number), rip: unit.vcpu.instructionPointer)
@@ -54,6 +55,7 @@ extension Machine {
     var exits = [try unit.vcpu.enter()]
     while isSerial, exits[0] == .interrupted || exits[0] == .dirtyRingFull, goesOnSilently(unit) {
       if writer != nil { try collectWrites(unit, full: exits[0] == .dirtyRingFull) }
+      if lock.locked({ endOverstay(unit) }) { return [.interrupted] }
       if exits[0] == .interrupted, mightSpin(unit), othersCanAct {
         switch try findSpin(unit) {
         case .spins: return [.interrupted]
@@ -101,7 +103,9 @@ extension Machine {
   private func recordWrites(_ unit: VCPUUnit, full: Bool, _ writer: TraceWriter) throws(KVMError) {
     try collectWrites(unit, full: full)
     // How often a host that logs the first write counts one depends on when the ring was emptied: no matter for a seed.
-    let countsAll = !isSerial || harvestsByTime
+    let countsAll = (!isSerial || harvestsByTime) && !unit.hidesCounts
+    unit.hidesCounts = false
+    if unit.harvest.count > 0 { unit.lastTrap = nil }
     for index in 0..<unit.harvest.count {
       recordWrite(
         unit, page: Int(unit.harvest.pages[index]), count: countsAll ? UInt64(unit.harvest.counts[index]) : 1,

@@ -60,6 +60,11 @@ extension Machine {
   }
 
   func setTraced(_ traced: Bool, firstGFN: UInt64, pageCount: UInt64) {
+    if writes == .pages {
+      // Nothing can be made to trap. What was written so far is told, as it would be.
+      if end == nil { _ = emptyGuest() }
+      return
+    }
     let plan = slots.planned(traced, Int(firstGFN)..<Int(firstGFN + pageCount))
     guard !plan.isEmpty, end == nil, emptyGuest() else { return }
     slots.apply(plan)

@@ -26,6 +26,12 @@ extension Machine {
     if let holder = turns?.holder { units[holder].changed.signal() }
   }
 
+  /// Where an exit is a trapped write and nothing else: what is in memory there before it is done. Under `lock`.
+  func trappedBytes(_ exits: [VMExit]) -> (gpa: UInt64, bytes: [UInt8]?)? {
+    guard exits.count == 1, case .mmioWrite(let gpa, _, let length) = exits[0] else { return nil }
+    return (gpa, ram.read(gpa: gpa, count: length) ?? region.read(gpa: gpa, count: length))
+  }
+
   /// Whether an interrupted run is nobody's business but the recorder's: it only had to empty the ring. Clears the kick if so.
   func goesOnSilently(_ unit: VCPUUnit) -> Bool {
     lock.locked {

@@ -10,8 +10,9 @@ import X86
 ///
 /// **Invariant:** the hypervisor core is called, slots are changed and registers of a vCPU that is not one's own are touched only under `lock`.
 @safe final class Machine: @unchecked Sendable {
-  /// How long a vCPU may take to leave guest code after a kick before the session is given up.
-  static let kickLimitSeconds = 20
+  /// How long a vCPU may take to leave guest code after a kick before the session is given up; the disk's time is not its own.
+  private let kickLimitSeconds: Int
+  let turnLimitSeconds: Int
 
   let lock = Lock()
   let gate: GuestGate
@@ -69,6 +70,8 @@ import X86
     if let seed = options.schedule.seed { turns = TurnOrder(vcpuCount: options.vcpuCount, seed: seed) }
     self.recorded = recorded
     writes = options.writes
+    turnLimitSeconds = options.turnLimitSeconds
+    kickLimitSeconds = options.kickLimitSeconds
     gate = GuestGate(vcpuCount: options.vcpuCount)
     slots = SlotMap(pageCount: ram.pageCount)
     try prepare(options)
@@ -118,9 +121,9 @@ import X86
   /// Gets every vCPU out of guest code, with its writes told; nobody can go in as long as the caller holds `lock`.
   func emptyGuest() -> Bool {
     if isSerial { return true }
-    if gate.waitUntilEmpty(seconds: Self.kickLimitSeconds, kick: { self.sendKick(self.units[$0]) }) { return true }
+    if gate.waitUntilEmpty(TimeLimit(seconds: kickLimitSeconds, writer), kick: { self.sendKick(self.units[$0]) }) { return true }
     let inside = units.map(\.number).filter(gate.isInside).map { "\($0)" }.joined(separator: ", ")
-    finish(.internalError, "vCPU \(inside) did not leave guest code within \(Self.kickLimitSeconds) seconds")
+    finish(.internalError, "vCPU \(inside) did not leave guest code within \(kickLimitSeconds) seconds")
     return false
   }
 

@@ -33,6 +33,9 @@ public enum Recording {
       support = try HostSupport(devicePath: options.devicePath, seam: options.seam)
       machine = try Machine(options)
     } catch { throw .host(error) }
+    // Before there is a file, and until it is finished: a request to end finds no moment when it would leave a part of one behind.
+    let catches = options.stopsOnInterrupt && ending.event.event.raiseOnInterrupt()
+    defer { if catches { KVM.Event.stopRaisingOnInterrupt() } }
     if options.mode == .record {
       do throws(TraceFileError) {
         machine.writer = try TraceWriter(path: options.output, header: options.header(support), options: options.writerOptions)
@@ -54,6 +57,9 @@ public enum Recording {
     guard options.whenSlow == .wait || options.schedule.seed == nil else {
       throw .usage("a serial schedule gives one stream of events: none may depend on the disk, so the vCPUs must wait for it")
     }
+    guard options.writes != .pages || !options.image.needsTraps else {
+      throw .usage("the guest '\(options.image.name)' attacks its own driver, and never ends where nothing is denied: record it with writes that trap")
+    }
     let entries = options.dirtyRingEntries
     guard entries >= 1024, entries <= 65_536, entries & (entries - 1) == 0 else {
       throw .usage("a dirty ring of \(entries) entries; expected a power of two from 1024 to 65536")
@@ -68,8 +74,6 @@ public enum Recording {
     _ session: Session<some VCPUDecider>, _ options: RecordingOptions, _ stop: RecordingStop, _ progress: ((RecordingProgress) -> Void)?
   ) throws(RecordingError) -> [Int] {
     let machine = session.machine
-    let catches = options.stopsOnInterrupt && stop.event.event.raiseOnInterrupt()
-    defer { if catches { KVM.Event.stopRaisingOnInterrupt() } }
     var failure: KVMError?
     do throws(KVMError) { try session.start() } catch { failure = error }
     if failure == nil { watch(machine, stop, progress) }
@@ -126,7 +130,7 @@ public enum Recording {
         lost: writer.lostEvents, dropped: writer.droppedEvents, bytes: writer.size, duration: duration, path: options.output)
     }
     return RecordingSummary(
-      endReason: end.reason, detail: end.detail, events: writer.eventCount, lost: writer.lostEvents, dropped: writer.droppedEvents, bytes: writer.size,
-      duration: duration, path: options.output)
+      endReason: end.reason, detail: end.detail, events: writer.eventCount, lost: writer.lostEvents, dropped: writer.droppedEvents,
+      tailCut: writer.tailCut?.reason, bytes: writer.size, duration: duration, path: options.output)
   }
 }

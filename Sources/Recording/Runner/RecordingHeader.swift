@@ -36,6 +36,7 @@ extension RecordingOptions {
     options.maxSize = maximumSize
     options.last = last
     options.whenSlow = whenSlow
+    if let eventsPerBlock { options.eventsPerBlock = eventsPerBlock }
     options.seam = outputSeam
     return options
   }

@@ -41,13 +41,19 @@ public struct RecordingOptions: Sendable {
   /// For the trace's header.
   public var commandLine: [String]
   public var recorderVersion: String
-  /// Whether SIGINT and SIGTERM end the recording, while it runs.
+  /// Whether SIGINT and SIGTERM end the recording in order, from before the file is created until it is finished.
   public var stopsOnInterrupt: Bool
   /// Entries of each vCPU's dirty ring: a power of two, up to 65,536.
   public var dirtyRingEntries: Int
   public var devicePath: String
   /// How long the vCPUs' threads may take to end once the session is over. One that takes longer is left alone, and the trace's end names it.
   package var joinLimitSeconds = 30
+  /// How long a vCPU may take to leave guest code after a kick before the session is given up.
+  package var kickLimitSeconds = 20
+  /// How long a vCPU may keep its turn without leaving guest code while others could act, in a serial schedule.
+  package var turnLimitSeconds = 60
+  /// Events in a full block; nil for the writer's own choice.
+  package var eventsPerBlock: Int?
   /// For tests.
   public var seam: KVMSeam
   /// Likewise, for the trace file.

@@ -12,6 +12,8 @@ public struct RecordingSummary: Hashable, Sendable {
   public var lost: UInt64 = 0
   /// Events before the first one in the trace, where only its end was to be kept.
   public var dropped: UInt64 = 0
+  /// Why less of the end is in the trace than was to be kept; nil where nothing kept it from being there.
+  public var tailCut: String?
   /// Bytes of the file.
   public var bytes: UInt64
   /// Nanoseconds from the first guest instruction to the last.

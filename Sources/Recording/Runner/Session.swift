@@ -43,11 +43,14 @@ package protocol VCPUDecider: SendableMetatype {
 
   /// Joins the threads; the vCPUs of those that do not end in time.
   func join(seconds: Int) -> [Int] {
-    let limit = monotonicNanoseconds() + UInt64(seconds) * 1_000_000_000
+    var limit = TimeLimit(seconds: seconds, machine.writer)
     return machine.units.filter { unit in
-      let now = monotonicNanoseconds()
       // A thread that has ended is joined with no time left, too.
-      return unit.thread?.join(seconds: now < limit ? Int((limit - now) / 1_000_000_000) + 1 : 0) == false
+      while unit.thread?.join(seconds: limit.isOver ? 0 : 1) == false {
+        if limit.isOver { return true }
+        limit.countSecond()
+      }
+      return false
     }.map(\.number)
   }
 
@@ -60,7 +63,11 @@ package protocol VCPUDecider: SendableMetatype {
     machine.awaitTurn(unit)
     while goesOn(unit) || prepareToRun(unit) {
       machine.enterGuest(unit)
-      if !unit.goesOn { machine.passTurn(unit) }
+      if !unit.goesOn {
+        machine.passTurn(unit)
+        unit.lastTrap = nil
+        if machine.isSerial { unit.turnSince = monotonicNanoseconds() }
+      }
       unit.goesOn = false
       machine.prepareEntry(unit)
       machine.lock.unlock()
@@ -71,7 +78,9 @@ package protocol VCPUDecider: SendableMetatype {
         // Never while a trapped write is to be done: a locked instruction has read, and not written yet.
         if exits[exits.count - 1].completion != .later { machine.passTurn(unit, yielding: unit.spins) }
         unit.spins = false
+        let trapped = machine.isSerial ? machine.trappedBytes(exits) : nil
         handle(exits, unit)
+        if let trapped, unit.goesOn { yield(unit, trapped) }
       case .failure(let error): machine.finish(error)
       }
     }
@@ -128,6 +137,17 @@ package protocol VCPUDecider: SendableMetatype {
     machine.awaitTurn(unit)
   }
 
+  /// Gives the turn away where a trapped write, of which `before` was there, is one of a loop that waits: as if it had been found to spin. Under the lock.
+  private func yield(_ unit: VCPUUnit, _ before: (gpa: UInt64, bytes: [UInt8]?)) {
+    if machine.endOverstay(unit) { return }
+    guard machine.spinsByTrapping(unit, gpa: before.gpa, before: before.bytes) else { return }
+    unit.goesOn = false
+    unit.lastTrap = nil
+    finishStores(unit, always: true)
+    machine.passTurn(unit, yielding: true)
+    if machine.end == nil { give(.kicked, unit) }
+  }
+
   /// Hands exits to the decider, in order. Under the lock.
   private func handle(_ exits: [VMExit], _ unit: VCPUUnit) {
     for exit in exits where machine.end == nil { handle(exit, unit) }
@@ -159,9 +179,9 @@ package protocol VCPUDecider: SendableMetatype {
   }
 
   /// Finishes a store of several parts where the vCPU may do something else than run on. Under the lock.
-  private func finishStores(_ unit: VCPUUnit) {
+  private func finishStores(_ unit: VCPUUnit, always: Bool = false) {
     // Where interrupts are delivered by hand, they find no instruction half done.
-    while unit.mayHaveFurtherParts, unit.attention || machine.writes == .exact, machine.end == nil {
+    while unit.mayHaveFurtherParts, unit.attention || machine.writes == .exact || always, machine.end == nil {
       unit.mayHaveFurtherParts = false
       do throws(KVMError) {
         let exit = try unit.vcpu.complete()

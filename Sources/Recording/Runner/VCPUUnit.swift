@@ -15,6 +15,15 @@ import KVM
   var diff = DiffBuffer()
   /// Where it was when a kick last took it out without anybody else's business, and how much it had written; nil since it went in.
   var lastKick: (rip: UInt64, written: Int)?
+  /// Searches for a loop that waits by writing that found none since it went in, and kicks to let pass before the next one.
+  var vainSearches = 0
+  var kicksToSkip = 0
+  /// Where it was when it last trapped, with a write that changed nothing, and how often in a row; nil since it wrote anything else.
+  var lastTrap: (place: SpinPlace, count: Int)?
+  /// When its turn began, in a serial schedule.
+  var turnSince: UInt64 = 0
+  /// How often it wrote depends on when it was taken out of a loop.
+  var hidesCounts = false
   /// Its last exit took it out of a loop that waits for another vCPU.
   var spins = false
   /// Its ring overflowed since its writes were last told.

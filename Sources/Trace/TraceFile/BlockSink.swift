@@ -5,21 +5,25 @@ import TraceFormat
 final class BlockSink {
   let output: TraceOutput
   private let header: [UInt8]
-  private let encoder: EventEncoder
-  private let compressor: BlockCompressor
+  let table: KindTable
+  let vcpuCount: Int
+  let encoder: EventEncoder
+  let compressor: BlockCompressor
   /// What all events written so far add up to, for keyframes.
-  private var state: MachineState
+  var state: MachineState
   private let keyframeInterval: Int
   private var eventsSinceKeyframe = 0
   private var bytesSinceKeyframe = 0
   private var keyframeSize = 0
 
-  private let end: EndRoom
-  private let cap: SizeCap?
+  let end: EndRoom
+  let cap: SizeCap?
   /// Where only the tail of the recording is kept: nothing but the header is written before the end.
-  private var tail: FlightTail?
+  var tail: FlightTail?
   /// Events that were let go of before the first one in the file.
-  private(set) var droppedBefore: UInt64 = 0
+  var droppedBefore: UInt64 = 0
+  /// Why less of the tail is in the file than was to be kept; nil where all of it is.
+  var tailCut: TraceFileError?
 
   init(path: String, header: TraceHeader, options: TraceWriter.Options) throws(TraceFileError) {
     self.header = header.encoded
@@ -31,36 +35,28 @@ final class BlockSink {
     if let cap { try cap.check(headerBlock: compressor.compress(self.header, Self.headerPrologue).bytes.count, path) }
     if let last = options.last { tail = try Self.tail(last, end, self.header, compressor, path) }
     output = try TraceOutput(path: path, force: options.force, seam: options.seam)
-    encoder = EventEncoder(KindTable(header))
+    table = KindTable(header)
+    vcpuCount = header.vcpuCount
+    encoder = EventEncoder(table)
     state = MachineState(vcpuCount: header.vcpuCount)
     keyframeInterval = options.keyframeInterval
   }
 
-  private static let headerPrologue = BlockPrologue(type: BlockType.header.rawValue)
+  static let headerPrologue = BlockPrologue(type: BlockType.header.rawValue)
 
   func writeHeader() throws(TraceFileError) { try write([compressor.compress(header, Self.headerPrologue)]) }
-
-  private static func tail(
-    _ last: TraceWriter.Tail, _ end: EndRoom, _ header: [UInt8], _ compressor: BlockCompressor, _ path: String
-  ) throws(TraceFileError) -> FlightTail {
-    let headerBlock = compressor.compress(header, headerPrologue).bytes.count
-    let overhead = { (blocks: Int) in headerBlock + end.bytes(blocks: blocks) }
-    guard case .bytes(let bytes) = last else { return FlightTail(last.limit, overhead: overhead) }
-    guard bytes >= TraceWriter.Tail.leastBytes else {
-      throw TraceFileError(
-        .sizeCap, path: path, detail: "a tail of \(bytes) bytes is too small to keep; expected \(TraceWriter.Tail.leastBytes) or more")
-    }
-    return FlightTail(last.limit, overhead: overhead)
-  }
 
   var size: UInt64 { output.offset + UInt64(tail?.size ?? 0) }
   var eventCount: UInt64 { output.eventCount }
 
+  /// Number of the last event that was written or kept.
+  private var lastSeq: UInt64 { tail?.lastEvent.seq ?? output.lastEvent.seq }
+
   /// Number of the next event to be written.
-  var nextSeq: UInt64 { (tail?.lastEvent.seq ?? output.lastEvent.seq) + 1 }
+  var nextSeq: UInt64 { lastSeq + 1 }
 
   /// Writes blocks that leave room for the end of the file, or throws: a disk that is full is noticed while there still is some.
-  private func write(_ blocks: [(bytes: [UInt8], prologue: BlockPrologue)]) throws(TraceFileError) {
+  func write(_ blocks: [(bytes: [UInt8], prologue: BlockPrologue)]) throws(TraceFileError) {
     try output.reserve(blocks.reduce(0) { $0 + $1.bytes.count } + end.bytes(blocks: output.blocks.count + blocks.count))
     for block in blocks { try output.write(block: block.bytes, block.prologue) }
   }
@@ -86,7 +82,7 @@ final class BlockSink {
     if rows.count < all, let cap { throw cap.error(output.path, at: output.offset) }
   }
 
-  private func compress(_ rows: EventRows) -> (bytes: [UInt8], prologue: BlockPrologue) {
+  func compress(_ rows: EventRows) -> (bytes: [UInt8], prologue: BlockPrologue) {
     let times = rows.times
     return compressor.compress(
       encoder.encode(rows),
@@ -111,7 +107,7 @@ final class BlockSink {
   /// Goes on from this state, and writes it down.
   func adopt(_ state: MachineState) throws(TraceFileError) {
     self.state = state
-    try write(keyframe())
+    try write(keyframe(of: state))
   }
 
   private func count(events: Int, bytes: Int) {
@@ -122,7 +118,7 @@ final class BlockSink {
   /// Often enough that no state is far from one, seldom enough that keyframes stay under a tenth of the file.
   private func writeKeyframeIfDue() throws(TraceFileError) {
     guard eventsSinceKeyframe >= keyframeInterval, bytesSinceKeyframe >= keyframeSize * 12 else { return }
-    let blocks = keyframe()
+    let blocks = keyframe(of: state)
     keyframeSize = blocks.reduce(0) { $0 + $1.bytes.count }
     // It only repeats what the events say: near a cap the room is theirs.
     if keyframeSize <= room(blocks: blocks.count) {
@@ -131,7 +127,7 @@ final class BlockSink {
     (eventsSinceKeyframe, bytesSinceKeyframe) = (0, 0)
   }
 
-  private func keyframe() -> [(bytes: [UInt8], prologue: BlockPrologue)] {
+  func keyframe(of state: MachineState) -> [(bytes: [UInt8], prologue: BlockPrologue)] {
     let parts = state.keyframeParts
     return parts.enumerated().map { number, part in
       compressor.compress(
@@ -141,55 +137,45 @@ final class BlockSink {
     }
   }
 
-  // MARK: The tail alone
-
-  private func keep(_ rows: EventRows) {
-    if tail?.isKeyframeDue == true { tail?.beginStretch(keyframe: keyframe()) }
-    tail?.append(compress(rows))
-    state.fold(rows)
-  }
-
-  /// Writes what was kept: first an event that says how many came before, then the blocks.
-  private func writeTail() throws(TraceFileError) {
-    guard let tail else { return }
-    self.tail = nil
-    let dropped = tail.dropped
-    droppedBefore = dropped.events
-    if dropped.events > 0 {
-      let rows = EventRows(capacity: 1, dataCapacity: TraceLimits.dataPerEvent)
-      rows.firstSeq = dropped.events
-      rows.append(
-        Event(
-          .eventsLost, vcpu: Event.host, seq: dropped.events, time: dropped.until, a: dropped.events, b: LossCause.flightRecorder.rawValue))
-      try write([compress(rows)])
-    }
-    for block in tail.blocks { try write([block]) }
-  }
+  // MARK: The end
 
   /// Writes index and seek table, and closes. A file without them is still read, by its prologues.
   func finish() throws(TraceFileError) {
-    try writeTail()
+    if let tail {
+      try write(tail)
+      self.tail = nil
+    } else {
+      try writeIndex()
+    }
+    try output.finish()
+  }
+
+  func writeIndex() throws(TraceFileError) {
     let parts = BlockIndex(header: header, entries: output.blocks).parts
     for (index, part) in parts.enumerated() {
       let block = compressor.compress(part, BlockPrologue(type: BlockType.index.rawValue, count: UInt32(parts.count - 1 - index)))
       try output.write(block: block.bytes, block.prologue)
     }
     try output.write(SeekTable.encoded(output.blocks))
-    try output.finish()
   }
 
   /// Ends a file that can take no more: with a session-end event in the room that was kept for it, numbered after the last event written, then as
   /// above. The file then says truly that nothing is missing before its end. Where no room could be kept, the last events make some.
   ///
-  /// `dropped` events came too late to be written; returns how many more were given up for the end.
-  func finish(endingFor error: TraceFileError, _ reason: EndReason, dropped: UInt64) throws(TraceFileError) -> UInt64 {
-    let written = nextSeq
+  /// `dropped` events came too late to be written; returns how many more were given up for the end. Where `replacesEnd`, the last event of all is a
+  /// session's end: this one stands for it, and it is not missing.
+  func finish(endingFor error: TraceFileError, _ reason: EndReason, dropped: UInt64, replacesEnd: Bool) throws(TraceFileError) -> UInt64 {
+    let last = lastSeq
+    // It found no room at all.
+    tail = nil
     while true {
       let blocks = output.blocks.count
+      let givenUp = last - output.lastEvent.seq
+      let missing = dropped + givenUp
       do throws(TraceFileError) {
-        try writeEnd(reason, error.reason(dropped: dropped + written - nextSeq))
+        try writeEnd(reason, error.reason(dropped: missing - (replacesEnd ? min(missing, 1) : 0)))
         try finish()
-        return written - min(written, output.lastEvent.seq)
+        return givenUp
       } catch {
         // The header stays.
         guard error.isDiskFull, blocks > 1 else { throw error }

@@ -128,11 +128,19 @@ public import TraceFormat
   /// What stopped the writing, and how many events were dropped since; nil while all is well.
   public var failure: (error: TraceFileError, dropped: UInt64)? { queue.failure }
 
+  /// Whether an append waits for the disk now, and a number that changes whenever one begins or ceases to: whoever waits for a thread that appends can
+  /// tell that it waits itself.
+  public var waits: (now: Bool, changes: UInt64) { queue.waits }
+
   /// Events that were dropped because the disk was too slow.
   public var lostEvents: UInt64 { queue.lostEvents }
 
   /// Events that were let go of before the first one in the file (`Options.last`), once it is finished.
   public var droppedEvents: UInt64 { queue.droppedBefore }
+
+  /// What kept the file from holding all of the end that was to be kept (`Options.last`), once it is finished: a disk without room for it. The file then
+  /// holds the newest part that fits; what did not is counted in `droppedEvents`.
+  public var tailCut: TraceFileError? { queue.tailCut }
 
   /// Bytes written so far.
   public var size: UInt64 { queue.size }

@@ -24,9 +24,13 @@ import TraceFormat
   /// Events that found every buffer full, since the last one that did not; and all of them.
   private var overflow: UInt64 = 0
   private var lost: UInt64 = 0
+  /// Appends that wait for an empty buffer, and how often one began or ceased to.
+  private var waiting = 0
+  private var waitChanges: UInt64 = 0
   private var written: UInt64 = 0
   private var kept: UInt64 = 0
   private var letGo: UInt64 = 0
+  private var cut: TraceFileError?
 
   private let whenSlow: TraceWriter.SlowDisk
   private let flushInterval: UInt64
@@ -138,8 +142,10 @@ import TraceFormat
       if !free.isEmpty {
         rotate()
       } else if waits {
+        (waiting, waitChanges) = (waiting + 1, waitChanges + 1)
         // SAFETY: condition and mutex live as long as the object, and the mutex is held.
         unsafe pthread_cond_wait(changed, lock)
+        (waiting, waitChanges) = (waiting - 1, waitChanges + 1)
       } else {
         return false
       }
@@ -160,6 +166,9 @@ import TraceFormat
   /// What went wrong, and how many events were appended in vain since.
   var failure: (error: TraceFileError, dropped: UInt64)? { locked { error.map { ($0, dropped) } } }
 
+  /// Whether an append waits for an empty buffer, and a number that changes whenever one begins or ceases to.
+  var waits: (now: Bool, changes: UInt64) { locked { (waiting > 0, waitChanges) } }
+
   /// Bytes in the file so far.
   var size: UInt64 { locked { written } }
 
@@ -168,6 +177,9 @@ import TraceFormat
 
   /// Events before the first one in the file, once it is finished.
   var droppedBefore: UInt64 { locked { letGo } }
+
+  /// Why less of the tail is in the file than was asked for, once it is finished.
+  var tailCut: TraceFileError? { locked { cut } }
 
   /// Events in the file, once it is finished.
   var eventCount: UInt64 { locked { kept } }
@@ -194,7 +206,7 @@ import TraceFormat
       release(rows, dropping: end - max(rows.firstSeq, min(sink.nextSeq, end)), size: sink.size)
     }
     end(sink)
-    locked { (written, kept, letGo) = (sink.size, sink.eventCount, sink.droppedBefore) }
+    locked { (written, kept, letGo, cut) = (sink.size, sink.eventCount, sink.droppedBefore, sink.tailCut) }
   }
 
   /// Ends the file, in order if at all possible: a disk that is full only now is an end like another.
@@ -210,9 +222,7 @@ import TraceFormat
   }
 
   private func end(_ sink: BlockSink, _ failure: (error: TraceFileError, dropped: UInt64), _ reason: EndReason) throws(TraceFileError) {
-    // An end that was appended and dropped is replaced, not missing.
-    let dropped = failure.dropped - min(failure.dropped, locked { endAppended } ? 1 : 0)
-    let givenUp = try sink.finish(endingFor: failure.error, reason, dropped: dropped)
+    let givenUp = try sink.finish(endingFor: failure.error, reason, dropped: failure.dropped, replacesEnd: locked { endAppended })
     locked { self.dropped += givenUp }
   }
 

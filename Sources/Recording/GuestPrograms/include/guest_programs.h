@@ -14,6 +14,7 @@ struct pt_guest_program {
 	const uint8_t *region_end;
 	uint64_t load_address;
 	uint64_t memory_end;          /* end of the memory that it uses, the stacks aside */
+	int needs_traps;              /* it writes over its own driver: where no write traps, that lands, and it never ends */
 };
 
 /* How many there are, and the one at an index below that. */
