@@ -113,6 +113,29 @@ import TraceFormat
     #expect(again.findings.contains { $0.rule == .racePages }, "\(again.findings.map(\.rule))")
   }
 
+  @Test("a third vCPU that was in the guest all along, and tells only later that it wrote the page too, leaves it open")
+  func third() {
+    for writes in [false, true] {
+      var scenario = StopScenario(3)
+      scenario.begin(0, stopping: [1])
+      scenario.exit(1)
+      scenario.write(1, Self.mailbox, [1])
+      scenario.ack(1, leavingGuest: false)
+      scenario.acks = []
+      scenario.map()
+      scenario.enterMode(0, .first)
+      scenario.exit(0, .hypercall)
+      scenario.write(0, Self.mailbox, [7])
+      scenario.exit(2)
+      if writes { scenario.write(2, Self.mailbox + 64, [9]) }
+      scenario.enter(2)
+      scenario.close(0)
+      let verdict = scenario.verdictWithRaces
+      #expect(verdict.findings.contains { $0.rule == .raceStopWindow } == !writes, "\(verdict.findings)")
+      #expect(verdict.undecided.contains { $0.contains("not certain") } == writes, "\(verdict.undecided)")
+    }
+  }
+
   @Test("nothing is compared across a hole")
   func hole() {
     for lost in [LossCause.recorderOverflow, .dirtyRingOverflow] {

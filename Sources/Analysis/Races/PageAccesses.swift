@@ -47,12 +47,6 @@ struct PageAccess {
     if isOutOfView || other.isOutOfView { return (mode == .privileged || other.mode == .privileged) && bytes.meets(other.bytes) }
     return (isSpecial || isElevated || other.isElevated) && bytes.meets(other.bytes)
   }
-
-  /// Whether each is known to have touched the bytes that it shows: not where two vCPUs wrote the page at the same time, seen by the dirty ring.
-  func isCertain(against other: PageAccess, _ subject: Analyzer.Subject) -> Bool {
-    if subject.isSerial || (since == nil && other.since == nil) { return true }
-    return subject.attribution == .everyWrite && (seq < other.since ?? other.seq || other.seq < since ?? seq)
-  }
 }
 
 /// The accesses to one page that a later one may race with, and what is known of its bytes.
@@ -60,6 +54,7 @@ struct PageAccesses {
   private(set) var kept: [PageAccess] = []
   private(set) var isSpecial: Bool
   var contents = PageContents()
+  var writers = PageWriters()
 
   static let limit = 2048
 
@@ -108,6 +103,7 @@ struct PageAccesses {
   mutating func forget() {
     kept.removeAll()
     contents = PageContents()
+    writers.forget()
   }
 }
 

@@ -39,6 +39,9 @@ extension RaceAnalysis {
   }
 
   private mutating func pageWrite(_ event: Event, _ frame: UInt64) -> PageAccess? {
+    let entered = vcpus[Int(event.vcpu)].entered
+    let settled = settled
+    pages[frame]?.writers.add(event.vcpu, since: entered, seq: event.seq, settled: settled)
     guard let diff = PageDiff(event.data), !diff.runs.isEmpty else { return nil }
     var bytes = ByteRuns()
     var before: [[UInt8]?] = []
@@ -48,7 +51,7 @@ extension RaceAnalysis {
       before.append(pages[frame]?.contents.read(range))
       pages[frame]?.contents.store(run.bytes[...], at: run.offset)
     }
-    var access = make(event, .write, bytes, rip: nil, since: vcpus[Int(event.vcpu)].entered)
+    var access = make(event, .write, bytes, rip: nil, since: entered)
     access.after = diff.runs.map(\.bytes)
     access.before = before
     return access

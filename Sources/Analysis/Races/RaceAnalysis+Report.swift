@@ -4,26 +4,33 @@ internal import TraceEvents
 /// What a race is called, and how it is told.
 extension RaceAnalysis {
   mutating func judge(_ first: PageAccess, _ second: PageAccess, on frame: UInt64) {
-    if first.changesProtection || second.changesProtection {
-      if windows.count < Self.seedLimit { windows.append(PredictionSeed(first, second)) }
-      return report(.raceProtectWindow, first, second, on: frame)
-    }
-    guard first.isCertain(against: second, subject) else {
-      if uncertain.count == 0 { uncertain.first = (first.seq, second.seq) }
-      uncertain.count += 1
-      return
-    }
-    let inWindow = { (one: PageAccess, other: PageAccess) in one.pendingStop != 0 && one.mode != .privileged && other.mode == .privileged }
-    report(inWindow(first, second) || inWindow(second, first) ? .raceStopWindow : .racePages, first, second, on: frame)
+    // What would have ordered them is known now: signals go on.
+    let missing = missingText(first, second)
+    let race = PendingRace(first: first, second: second, frame: frame, missing: missing)
+    if first.changesProtection || second.changesProtection || (first.since == nil && second.since == nil) { return tell(race) }
+    if pending.count >= Self.pendingLimit { settle(all: false) }
+    if pending.count < Self.pendingLimit { pending.append(race) } else { isCut = true }
   }
 
-  private mutating func report(_ rule: Rule, _ first: PageAccess, _ second: PageAccess, on frame: UInt64) {
+  /// Reports a race for what it is.
+  mutating func tell(_ race: PendingRace) {
+    let (first, second) = (race.first, race.second)
+    if first.changesProtection || second.changesProtection {
+      if windows.count < Self.seedLimit { windows.append(PredictionSeed(first, second)) }
+      return report(.raceProtectWindow, race)
+    }
+    let inWindow = { (one: PageAccess, other: PageAccess) in one.pendingStop != 0 && one.mode != .privileged && other.mode == .privileged }
+    report(inWindow(first, second) || inWindow(second, first) ? .raceStopWindow : .racePages, race)
+  }
+
+  private mutating func report(_ rule: Rule, _ race: PendingRace) {
+    let (first, second, frame) = (race.first, race.second, race.frame)
     let bytes = first.bytes.overlap(second.bytes) ?? 0..<4096
     let gpa = frame << 12 + UInt64(bytes.lowerBound)
     if findings.findings[rule] != nil {  // Told in full once; repeats are counted.
       return findings.report(rule, seq: second.seq, vcpu: second.vcpu, expected: "", observed: "")
     }
-    let missing = missingEdge(first, second)
+    let missing = race.missing
     let told = (told(first, bytes, gpa), told(second, bytes, gpa))
     let observed = "\(text(told.0, first)); \(text(told.1, second)); nothing orders the two."
     let because = reasons(first) + reasons(second) + [Finding.Reason(seq: max(first.seq, second.seq), what: missing)]
@@ -88,7 +95,7 @@ extension RaceAnalysis {
   }
 
   /// What would have ordered them.
-  private func missingEdge(_ first: PageAccess, _ second: PageAccess) -> String {
+  private func missingText(_ first: PageAccess, _ second: PageAccess) -> String {
     let (inside, outside) = first.mode == .privileged ? (first, second) : (second, first)
     guard inside.mode == .privileged, outside.mode != .privileged, inside.rendezvous == rendezvous.number, rendezvous.map != 0 else {
       return first.changesProtection || second.changesProtection

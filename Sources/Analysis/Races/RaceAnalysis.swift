@@ -18,6 +18,8 @@ public struct RaceAnalysis: ~Copyable, TracePass {
     var rendezvous: UInt64 = 0
     var isInIntegrityMode = false
     var entered: UInt64 = 0
+    /// It has been in the guest since, and what it wrote there may not be told yet.
+    var isUntold = false
     var trap: (seq: UInt64, rip: UInt64) = (0, 0)
     var signals = Signals()
   }
@@ -38,6 +40,7 @@ public struct RaceAnalysis: ~Copyable, TracePass {
   var windows: [PredictionSeed] = []
   /// Accesses were too many to be kept.
   var isCut = false
+  var pending: [PendingRace] = []
   /// Pairs that may be races: both wrote the page, and which bytes is not certain.
   var uncertain: (count: UInt64, first: (UInt64, UInt64)) = (0, (0, 0))
 
@@ -71,6 +74,7 @@ public struct RaceAnalysis: ~Copyable, TracePass {
     let index = Int(event.vcpu)
     switch event.kind {
     case .guestEnter: noteEnter(event.vcpu, event.seq)
+    case .guestExit: break
     case .eventsLost:
       if event.b != LossCause.dirtyRingOverflow.rawValue { forget() }
     case .pageContents: pages[event.gpa >> 12]?.contents.set(event.data)
@@ -85,6 +89,8 @@ public struct RaceAnalysis: ~Copyable, TracePass {
       takeProtection(event)
       clocks.take(event)
     default:
+      // Whatever it wrote in the guest has been told by now: that comes with its exit.
+      noteTold(event.vcpu)
       noteSignal(event)
       if TraceOrder.concerns(event.kind) { clocks.take(event) }
       if index < vcpus.count { noteMode(event, index) }
@@ -93,6 +99,7 @@ public struct RaceAnalysis: ~Copyable, TracePass {
 
   /// Something is missing before the next event: nothing is compared across the hole.
   private mutating func forget() {
+    settle(all: true)
     clocks.forget()
     rendezvous = RendezvousRecord()
     for index in vcpus.indices { vcpus[index].signals = Signals() }
@@ -106,6 +113,7 @@ public struct RaceAnalysis: ~Copyable, TracePass {
 
   /// What was found.
   public consuming func finish() -> RaceFindings {
+    settle(all: true)
     var undecided: [String] = []
     if uncertain.count > 0 {
       let pairs = "\(uncertain.first.0) and \(uncertain.first.1)" + (uncertain.count > 1 ? ", or \(uncertain.count - 1) more pairs" : "")
@@ -116,7 +124,13 @@ public struct RaceAnalysis: ~Copyable, TracePass {
   }
 
   private mutating func noteEnter(_ vcpu: UInt16, _ seq: UInt64) {
-    if Int(vcpu) < vcpus.count { vcpus[Int(vcpu)].entered = seq }
+    guard Int(vcpu) < vcpus.count else { return }
+    vcpus[Int(vcpu)].entered = seq
+    vcpus[Int(vcpu)].isUntold = true
+  }
+
+  private mutating func noteTold(_ vcpu: UInt16) {
+    if Int(vcpu) < vcpus.count { vcpus[Int(vcpu)].isUntold = false }
   }
 
   private mutating func noteMode(_ event: Event, _ index: Int) {
