@@ -47,29 +47,34 @@ struct RecordingTests {
       ])
   }
 
-  /// A third of them, another one each time: `tools/fault-matrix` has them all, and counts. (`ModelMachineTests` has them all without a guest.)
+  /// Every fault; `tools/fault-matrix` has them more often, and counts. (`ModelMachineTests` has them without a guest.)
+  ///
+  /// A race shows in 19 of 20 recordings at least. Four in a row will do, else seven of ten: what shows in 19 of 20 fails that once in a thousand times, what
+  /// shows in two of five passes it once in twelve.
   @Test func faultsAreFoundAsTheirRulesAndNoOther() throws {
-    let faults = try Self.faults()
-    let seed = ProcessInfo.processInfo.environment["PAGETAPE_SEED"].flatMap(UInt64.init) ?? .random(in: 0..<1000)
-    print("faults: PAGETAPE_SEED=\(seed)")
-    for fault in faults.indices.filter({ UInt64($0) % 3 == seed % 3 }).map({ faults[$0] }) {
-      let folder = try Folder()
-      let path = folder.file("x.tape").path
-      var found: Set<String> = []
-      var findings: [VerdictReport.Finding] = []
-      // A race shows in 19 of 20 recordings at least: missed three times running, it is no longer found.
-      for _ in 0..<(fault.window == nil ? 1 : 3) where !Set(fault.rules).isSubset(of: found) {
-        let recorded = try Tool.run("record", "--guest", fault.guest, "--vcpus", "4", "--fault", fault.name, "-o", path, "--force")
-        #expect(recorded.status == 0, "\(fault.name): \(recorded.error)")
-        findings = try VerdictReport(replaying: path).findings
-        found = Set(findings.map(\.rule))
-      }
-      #expect(Set(fault.rules).isSubset(of: found), "\(fault.name): \(fault.rules) expected, found \(found.sorted())")
-      #expect(found.isSubset(of: fault.rules + fault.may), "\(fault.name): found \(found.sorted()), which its entry does not name")
-      for finding in findings where fault.rules.contains(finding.rule) {
-        #expect(!finding.expected.isEmpty && !finding.observed.isEmpty && !finding.because.isEmpty, "\(fault.name): \(finding.rule) explains nothing")
-      }
+    for fault in try Self.faults() {
+      var (runs, shown) = (0, 0)
+      repeat {
+        runs += 1
+        if try Self.isFound(fault) { shown += 1 }
+      } while fault.window != nil && runs < 10 && (runs < 4 || shown < runs && shown < 7)
+      #expect(shown == runs || (fault.window != nil && shown >= 7), "\(fault.name): shown in \(shown) of \(runs) recordings")
     }
+  }
+
+  /// Records a fault: whether all its rules are found. No other rule may be, but those that its entry names as possible.
+  private static func isFound(_ fault: FaultEntry) throws -> Bool {
+    let folder = try Folder()
+    let path = folder.file("x.tape").path
+    let recorded = try Tool.run("record", "--guest", fault.guest, "--vcpus", "4", "--fault", fault.name, "-o", path)
+    #expect(recorded.status == 0, "\(fault.name): \(recorded.error)")
+    let findings = try VerdictReport(replaying: path).findings
+    let found = Set(findings.map(\.rule))
+    #expect(found.isSubset(of: fault.rules + fault.may), "\(fault.name): found \(found.sorted()), which its entry does not name")
+    for finding in findings where fault.rules.contains(finding.rule) {
+      #expect(!finding.expected.isEmpty && !finding.observed.isEmpty && !finding.because.isEmpty, "\(fault.name): \(finding.rule) explains nothing")
+    }
+    return Set(fault.rules).isSubset(of: found)
   }
 
   /// No other vCPU can do it for the one that jumps: the session ends there.

@@ -1,3 +1,4 @@
+import Glibc
 import GuestImages
 import Runner
 import Testing
@@ -120,5 +121,33 @@ import TraceFormat
       delivered += 1
     }
     #expect(delivered > 20)
+  }
+
+  /// KVM's emulation of `sgdt` and `sidt` stores to read-only memory again and again, without an exit: the recording ends, and names the instruction.
+  /// Where the host can do it, it is recorded.
+  @Test(.needsKVM, .timeLimit(.minutes(2)), arguments: [0x04, 0x0c] as [UInt8], [Schedule.parallel, .serial(seed: 1)])
+  func aStoreThatKVMCannotFinishEndsTheRecording(operand: UInt8, schedule: Schedule) throws {
+    var code = GuestCode()
+    code.emit([0x0f, 0x01, operand], at: 0x40_0000)
+    code.hypercall(15, 0)
+    let recorded = try Recorded(image: try code.image, vcpus: 2, schedule: schedule, writes: .exact)
+    #expect(recorded.isComplete)
+    if recorded.summary.endReason == .guestFinished { return }
+    #expect(recorded.summary.endReason == .emulationFailure)
+    let bytes = operand == 0x04 ? "0f 01 04 25 00 00 40 00" : "0f 01 0c 25 00 00 40 00"
+    #expect(recorded.summary.detail.contains("vCPU 0 at rip 0x100000: \(bytes)"), "\(recorded.summary.detail)")
+  }
+
+  /// A loop of one instruction stays where it is, too, and is nobody's failure.
+  @Test(.needsKVM, .timeLimit(.minutes(2)), arguments: [WriteMode.exact, .protected]) func aLoopOfOneInstructionIsNoFailure(writes: WriteMode) throws {
+    var code = GuestCode()
+    code.emit(0xeb, 0xfe)  // jmp .
+    let path = temporaryPath()
+    defer { _ = unsafe unlink(path) }
+    var options = RecordingOptions(image: try code.image, vcpuCount: 1, output: path)
+    options.writes = writes
+    let stop = try RecordingStop()
+    let summary = try Recording.run(options, stop: stop) { if $0.elapsed > 5_000_000_000 { stop.stop() } }
+    #expect(summary.endReason == .interrupted, "\(summary.detail)")
   }
 }

@@ -53,8 +53,11 @@ extension Machine {
   /// Runs and completes: on return the registers are past the instruction.
   private func run(_ unit: VCPUUnit) throws(KVMError) -> [VMExit] {
     var exits = [try unit.vcpu.enter()]
+    if !isSerial, try hasStalled(unit, &exits[0]) { return exits }
     while isSerial, exits[0] == .interrupted || exits[0] == .dirtyRingFull, goesOnSilently(unit) {
       if writer != nil { try collectWrites(unit, full: exits[0] == .dirtyRingFull) }
+      if try hasStalled(unit, &exits[0]) { return [.interrupted] }
+      guard exits[0] == .interrupted || exits[0] == .dirtyRingFull else { break }
       if lock.locked({ endOverstay(unit) }) { return [.interrupted] }
       if exits[0] == .interrupted, mightSpin(unit), othersCanAct {
         switch try findSpin(unit) {

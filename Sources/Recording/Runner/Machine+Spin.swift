@@ -153,7 +153,7 @@ extension Machine {
     }
   }
 
-  private func place(_ unit: VCPUUnit) -> SpinPlace {
+  func place(_ unit: VCPUUnit) -> SpinPlace {
     let registers = unit.vcpu.registers
     return SpinPlace(rip: registers.rip, digest: registers.digest(unit.vcpu.systemRegisters))
   }

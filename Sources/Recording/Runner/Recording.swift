@@ -12,6 +12,8 @@ public enum Recording {
   /// A ring holds 65,536 entries, and an emulating host, which pushes one for every write, makes some millions a second.
   private static let harvestIntervalMilliseconds = 4
 
+  private static let stallIntervalNanoseconds: UInt64 = 500_000_000
+
   /// Records until the guest ends, something ends it, or `stop` does. `progress` is called several times a second, on this thread.
   public static func run(
     _ options: RecordingOptions, stop: RecordingStop? = nil, progress: ((RecordingProgress) -> Void)? = nil
@@ -89,7 +91,7 @@ public enum Recording {
     let started = monotonicNanoseconds()
     let kicks = machine.harvestsByTime || machine.isSerial
     let interval = kicks ? harvestIntervalMilliseconds : progressIntervalMilliseconds
-    var toldAt = started
+    var (toldAt, kickedAt) = (started, started)
     while true {
       let raised = stop.event.event.wait(or: machine.ended, milliseconds: interval)
       if raised.other { return }
@@ -97,6 +99,11 @@ public enum Recording {
       if raised.this { machine.lock.locked { machine.finish(.interrupted, "stopped from outside") } }
       if let failure = machine.writer?.failure { machine.lock.locked { machine.finish(failure.error) } }
       let now = monotonicNanoseconds()
+      // Who never comes out by itself is looked at now and then.
+      if now - kickedAt >= stallIntervalNanoseconds {
+        kickedAt = now
+        machine.lock.locked { machine.kickAllInside() }
+      }
       guard now - toldAt >= UInt64(progressIntervalMilliseconds) * 1_000_000 else { continue }
       toldAt = now
       let events = machine.lastSeq.load(ordering: .relaxed)

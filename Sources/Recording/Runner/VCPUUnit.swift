@@ -2,6 +2,14 @@ import KVM
 
 /// A vCPU of a session, with what its thread and the others need to know of it.
 @safe final class VCPUUnit: @unchecked Sendable {
+  /// That kicks find a vCPU at one instruction again and again: since when, how many single steps led nowhere, and how much time they took.
+  struct Still {
+    var rip: UInt64
+    var since: UInt64
+    var steps = 0
+    var time: UInt64 = 0
+  }
+
   let number: Int
   let vcpu: VCPU
   /// What the thread waits on in the host, under the session's lock.
@@ -20,6 +28,8 @@ import KVM
   var kicksToSkip = 0
   /// Where it was when it last trapped, with a write that changed nothing, and how often in a row; nil since it wrote anything else.
   var lastTrap: (place: SpinPlace, count: Int)?
+  /// The instruction at which kicks found it; nil where it has left it.
+  var still: Still?
   /// When its turn began, in a serial schedule.
   var turnSince: UInt64 = 0
   /// How often it wrote depends on when it was taken out of a loop.
