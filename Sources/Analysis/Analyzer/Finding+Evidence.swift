@@ -55,13 +55,16 @@ extension Finding {
     public var rule: Rule
     /// Every event up to this one comes first, as it was recorded.
     public var prefix: UInt64
-    /// Then these, in this order; those between them that are not named come later, if at all.
+    /// Then these, in this order.
     public var steps: [Reason]
+    /// Events that were recorded before the last of these, and come only after it.
+    public var later: [Reason]
 
-    public init(rule: Rule, prefix: UInt64, steps: [Reason]) {
+    public init(rule: Rule, prefix: UInt64, steps: [Reason], later: [Reason]) {
       self.rule = rule
       self.prefix = prefix
       self.steps = steps
+      self.later = later
     }
   }
 }

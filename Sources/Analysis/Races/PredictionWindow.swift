@@ -106,7 +106,10 @@ final class PredictionWindow {
   private func witness(of rule: Rule, _ order: [Event]) -> Finding.Witness {
     let same = zip(order, events).prefix { $0.seq == $1.seq }.count
     let steps = order[same...].map { Finding.Reason(seq: $0.seq, what: $0.brief) }
-    return Finding.Witness(rule: rule, prefix: same == 0 ? before : events[same - 1].seq, steps: steps)
+    let taken = Set(order.map(\.seq))
+    let last = order.map(\.seq).max() ?? 0
+    let later = events.filter { $0.seq < last && !taken.contains($0.seq) }.map { Finding.Reason(seq: $0.seq, what: $0.brief) }
+    return Finding.Witness(rule: rule, prefix: same == 0 ? before : events[same - 1].seq, steps: steps, later: later)
   }
 }
 

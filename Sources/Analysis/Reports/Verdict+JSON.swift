@@ -28,10 +28,14 @@ extension Finding {
       ("rip", .optional(rip) { .hex($0) }),
       ("expected", .string(expected)),
       ("observed", .string(observed)),
-      ("because", .array(because.map { .object([("seq", .number($0.seq)), ("what", .string($0.what))]) })),
+      ("because", .array(because.map(\.json))),
       ("also", .array(also.map { .string($0.rawValue) })),
     ] + (evidence?.members ?? []))
   }
+}
+
+extension Finding.Reason {
+  fileprivate var json: JSON { .object([("seq", .number(seq)), ("what", .string(what))]) }
 }
 
 extension Finding.Evidence {
@@ -43,7 +47,8 @@ extension Finding.Evidence {
         ("witness", .object([
           ("rule", .string(witness.rule.rawValue)),
           ("prefix", .number(witness.prefix)),
-          ("steps", .array(witness.steps.map { .object([("seq", .number($0.seq)), ("what", .string($0.what))]) })),
+          ("steps", .array(witness.steps.map(\.json))),
+          ("later", .array(witness.later.map(\.json))),
         ]))
       ]
     }

@@ -63,14 +63,21 @@ extension Finding.Witness {
   /// So many steps are shown; the first and the last ones tell the story.
   private static let shown = 24
 
-  /// The order that breaks the rule, one event a line.
+  /// The order that breaks the rule, one event a line, and what comes later than it did.
   fileprivate var lines: [String] {
     var lines = ["  witness   everything up to [\(prefix)] as recorded, then"]
-    let cut = steps.count > Self.shown ? Self.shown / 2..<steps.count - Self.shown / 2 : 0..<0
-    for (index, step) in steps.enumerated() {
+    lines += Self.list(steps)
+    if !steps.isEmpty { lines[lines.count - 1] += ": breaks \(rule.rawValue)" }
+    if !later.isEmpty { lines += ["            and only later"] + Self.list(later) }
+    return lines
+  }
+
+  private static func list(_ events: [Finding.Reason]) -> [String] {
+    let cut = events.count > shown ? shown / 2..<events.count - shown / 2 : 0..<0
+    var lines: [String] = []
+    for (index, event) in events.enumerated() {
       if index == cut.lowerBound, !cut.isEmpty { lines.append("            … \(Count.text(UInt64(cut.count), "event"))") }
-      if cut.contains(index) { continue }
-      lines.append("            [\(step.seq)] \(step.what)" + (index == steps.count - 1 ? ": breaks \(rule.rawValue)" : ""))
+      if !cut.contains(index) { lines.append("            [\(event.seq)] \(event.what)") }
     }
     return lines
   }
