@@ -155,6 +155,135 @@ import TraceFormat
     }
   }
 
+  // MARK: Edges that are easily forgotten
+
+  @Test("a map waits for whoever went offline, stopped or not")
+  func offline() {
+    var scenario = StopScenario(3)
+    scenario.exit(2)
+    scenario.write(2, Self.mailbox, [9])
+    scenario.add(.vcpuOffline, 2)
+    scenario.begin(0, stopping: [1])
+    scenario.ack(1)
+    scenario.map()
+    scenario.enterMode(0, .first)
+    scenario.exit(0, .hypercall)
+    scenario.write(0, Self.mailbox, [7])
+    scenario.leaveLast(0)
+    scenario.resume(1, by: 0)
+    scenario.end(by: 0)
+    scenario.goBack(0)
+    scenario.enter(0)
+    scenario.take(1)
+    #expect(scenario.verdictWithRaces.findings.isEmpty, "\(scenario.verdictWithRaces.findings)")
+  }
+
+  @Test("a vCPU that comes online and runs found the mode free")
+  func lateOnline() {
+    var scenario = StopScenario(3, offline: 1)
+    scenario.exit(1)
+    let start = scenario.add(.vcpuStart, 1, rip: 0x1000, a: 2)
+    scenario.enter(1)
+    scenario.begin(0, stopping: [1])
+    scenario.ack(1)
+    scenario.map()
+    scenario.enterMode(0, .first)
+    scenario.exit(0, .hypercall)
+    scenario.write(0, Self.mailbox, [7])
+    scenario.leaveLast(0)
+    scenario.resume(1, by: 0)
+    scenario.end(by: 0)
+    scenario.goBack(0)
+    scenario.enter(0)
+    scenario.take(1)
+    scenario.enter(1)
+    scenario.add(.vcpuOnline, 2, cause: start)
+    scenario.enter(2)
+    scenario.exit(2)
+    scenario.write(2, Self.mailbox, [9])
+    #expect(scenario.verdictWithRaces.findings.isEmpty, "\(scenario.verdictWithRaces.findings)")
+  }
+
+  @Test("an interrupt that coalesced into another was delivered with it")
+  func coalesced() {
+    for vector in [40, 41] as [UInt64] {
+      var scenario = TreeScenario(vcpus: 3)
+      scenario.pageWrite(1, TreeScenario.free)
+      scenario.exit(2, .hypercall)
+      let raise = scenario.add(.interruptRaise, 2, a: 0, b: 40)
+      scenario.enter(2)
+      scenario.exit(1, .hypercall)
+      scenario.add(.interruptRaise, 1, a: 0, b: vector)
+      scenario.enter(1)
+      scenario.exit(0, .interruptWindow)
+      scenario.add(.interruptDeliver, 0, cause: raise, a: 40)
+      scenario.enter(0)
+      scenario.enterIntegrity(0) { $0.protect(0, TreeScenario.free) }
+      let rules = scenario.verdictWithRaces.findings.map(\.rule)
+      #expect(rules.contains(.raceProtectWindow) == (vector == 41), "\(rules)")
+    }
+  }
+
+  // MARK: What becomes of a page
+
+  @Test("a page that becomes the driver's after it was suspected for another reason")
+  func becomesSpecial() {
+    for installs in [false, true] {
+      var scenario = StopScenario(2)
+      scenario.exit(1)
+      scenario.add(.guestWrite, 1, gpa: Self.mailbox, data: [0, 1])
+      scenario.enter(1)
+      scenario.exit(0)
+      if installs { scenario.add(.traceInstall, 0, gpa: Self.mailbox, a: 1) }
+      scenario.add(.driverPagesSet, 0, gpa: Self.mailbox, a: 1, b: 1)
+      scenario.add(.guestWrite, 0, gpa: Self.mailbox, data: [1, 2])
+      scenario.enter(0)
+      #expect(scenario.verdictWithRaces.findings.contains { $0.rule == .racePages }, "\(installs)")
+    }
+  }
+
+  @Test("a refused touch of the region does not stand for a write to it")
+  func touchAfterWrite() {
+    let gpa = StopScenario.region.start
+    for touches in [false, true] {
+      var scenario = StopScenario(2)
+      scenario.exit(1)
+      scenario.add(.guestWrite, 1, gpa: gpa, data: [0, 1])
+      if touches { scenario.add(.regionAccess, 1, gpa: gpa, a: AccessKind.write.rawValue, data: [1]) }
+      scenario.enter(1)
+      scenario.exit(0)
+      scenario.add(.guestWrite, 0, gpa: gpa, data: [1, 2])
+      scenario.enter(0)
+      #expect(scenario.verdictWithRaces.findings.contains { $0.rule == .racePages }, "\(touches)")
+    }
+  }
+
+  @Test("events that no recorder writes: nothing crashes, whatever the host or an address out of the world does")
+  func hostile() {
+    var scenario = Self.rendezvous(waits: true)
+    scenario.add(.traceInstall, Event.host, gpa: Self.mailbox, a: 1)
+    let top: UInt64 = 0xffff_ffff_ffff_fff8
+    for vcpu in [0, 1] as [UInt16] {
+      scenario.add(.guestWrite, vcpu, gpa: top, data: [UInt8](repeating: 1, count: 16))
+      scenario.add(.regionAccess, vcpu, gpa: top + 7, a: AccessKind.write.rawValue, data: [1, 2, 3, 4])
+      scenario.write(Int(vcpu), top, [1, 2])
+      scenario.add(.traceInstall, vcpu, gpa: top, a: .max)
+    }
+    #expect(scenario.verdictWithRaces.events > 0)
+  }
+
+  @Test("one page written by everybody all the time takes no time to speak of")
+  func hotPage() {
+    var scenario = StopScenario(32)
+    for round in 0..<100 {
+      for vcpu in 0..<32 {
+        scenario.add(.guestWrite, vcpu, gpa: StopScenario.region.start + UInt64((round * 7 + vcpu) % 4000), data: [0, 1])
+      }
+    }
+    let verdict = scenario.verdictWithRaces
+    #expect(verdict.findings.contains { $0.rule == .racePages })
+  }
+
   // MARK: Protection
 
   @Test("a write that nothing orders with the installation of its page's trace")

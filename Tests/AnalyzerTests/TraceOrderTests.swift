@@ -10,18 +10,29 @@ import TraceOrder
     func between(_ matches: (Event) -> Bool) -> Bool { events.contains { $0.seq > early.seq && $0.seq < late.seq && matches($0) } }
     let namesCause = late.cause == early.seq
     switch late.kind {
-    case .vcpuOnline, .stopAck, .resumeTake, .vcpuUnhalt, .interruptDeliver, .rendezvousClaim, .regionUnmap, .resumeSend, .vcpuOffline: return namesCause
+    case .stopAck, .resumeTake, .regionUnmap, .resumeSend, .vcpuOffline: return namesCause
+    case .vcpuOnline:
+      return namesCause || (late.a == 0 && early.kind == .regionUnmap && !between { $0.kind == .regionUnmap })
+    case .interruptDeliver, .vcpuUnhalt:
+      let vector = late.kind == .interruptDeliver ? late.a : events.first { $0.seq == late.cause }?.b
+      let isOfLine = early.kind == .interruptRaise && early.a == UInt64(late.vcpu) && early.b == vector
+      let isPending = late.kind == .interruptDeliver || events.contains { $0.seq == late.cause && $0.kind == .interruptRaise && $0.a == UInt64(late.vcpu) }
+      return namesCause || (isOfLine && isPending && !between { $0.kind == .interruptDeliver && $0.vcpu == late.vcpu && $0.a == vector })
+    case .rendezvousClaim: return namesCause || isLatched(late, early, between)
     case .regionMap:
-      return stride(from: 0, to: late.data.count, by: 8).contains { start in
+      let wentOffline = early.kind == .vcpuOffline && !between { $0.kind == .regionMap || ($0.kind == .vcpuOnline && $0.vcpu == early.vcpu) }
+      return wentOffline || stride(from: 0, to: late.data.count, by: 8).contains { start in
         (0..<8).reduce(0 as UInt64) { $0 | UInt64(late.data[start + $1]) << UInt64($1 * 8) } == early.seq
       }
     case .modeEnter where late.a == EntryPath.next.rawValue:
       let isFirst = early.kind == .modeEnter && early.b == late.b && early.a != EntryPath.next.rawValue
-      return namesCause || (isFirst && !between { $0.kind == .modeEnter && $0.b == late.b && $0.a != EntryPath.next.rawValue })
+      let isLastFirst = isFirst && !between { $0.kind == .modeEnter && $0.b == late.b && $0.a != EntryPath.next.rawValue }
+      return namesCause || isLatched(late, early, between) || isLastFirst
     case .modeEnter where late.a == EntryPath.handedOver.rawValue:
       let isHandOver = early.kind == .modeExit && early.b == late.b && early.a == ExitPath.handOver.rawValue
-      return namesCause || (isHandOver && !between { $0.kind == .modeExit && $0.b == late.b && $0.a == ExitPath.handOver.rawValue })
-    case .modeEnter: return namesCause
+      let isLastOne = isHandOver && !between { $0.kind == .modeExit && $0.b == late.b && $0.a == ExitPath.handOver.rawValue }
+      return namesCause || isLatched(late, early, between) || isLastOne
+    case .modeEnter: return namesCause || isLatched(late, early, between)
     case .modeExit where late.a != ExitPath.notLast.rawValue:
       let isExit = early.kind == .modeExit && early.b == late.b && early.a != ExitPath.last.rawValue
       return isExit && !between { $0.kind == .modeExit && $0.b == late.b && $0.a != ExitPath.notLast.rawValue }
@@ -30,6 +41,11 @@ import TraceOrder
       return isWake && !between { ($0.kind == .resumeTake || $0.kind == .modeReturn) && UInt64($0.vcpu) == late.a }
     default: return false
     }
+  }
+
+  /// An interrupt for the mode that this entry, or the claim before it, serves with the one it names.
+  private static func isLatched(_ late: Event, _ early: Event, _ between: ((Event) -> Bool) -> Bool) -> Bool {
+    early.kind == .privilegedRaise && early.a == UInt64(late.vcpu) && !between { $0.kind == .modeEnter && $0.vcpu == late.vcpu }
   }
 
   /// `reached[j][i]`: event i happens before event j.

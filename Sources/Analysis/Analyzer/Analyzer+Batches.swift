@@ -28,7 +28,7 @@ extension Analyzer {
     case .pageWrite: return passPageWrites(&cursor)
     case .guestEnter:
       let index = Int(cursor.vcpu)
-      guard index < facts.vcpus.count, !stop.needsLook(index, cursor.rip), tree.obligations.isEmpty, !alerts.isAwaited(index) else { return false }
+      guard index < facts.vcpus.count, !stop.needsLook(index, cursor.rip), tree.isSettled, !alerts.isAwaited(index) else { return false }
       let seq = cursor.seq
       stop.noteEnter(index, at: seq)
       facts.noteEnter(index, at: seq)
@@ -51,7 +51,7 @@ extension Analyzer {
     guard scout.mayPass(vcpu) else {
       let gpa = cursor.gpa
       guard vcpu < facts.vcpus.count, stop.mayWriteRegion(vcpu) || !stop.region.contains(gpa), !protection.concerns(gpa >> 12) else { return false }
-      scout.noteElevatedWrite(vcpu, gpa)
+      scout.noteElevatedWrite(vcpu, gpa, at: cursor.seq)
       return true
     }
     return cursor.passStreak { gpa, _ in

@@ -17,10 +17,9 @@ extension Analyzer {
     return copy
   }
 
-  /// The earliest break behind `seq` of a rule of the groups that predictions are made of, `known` ones aside.
-  package func firstBreak(after seq: UInt64, besides known: Set<Rule>) -> Finding? {
-    findings.findings.values.filter {
-      $0.seq > seq && $0.rule.severity == .violation && ["stop", "tree", "integrity"].contains($0.rule.group) && !known.contains($0.rule)
-    }.min { ($0.seq, $0.rule.rawValue) < ($1.seq, $1.rule.rawValue) }
+  /// The earliest break behind `seq` of a rule that is asked for.
+  package func firstBreak(after seq: UInt64, where isWanted: (Rule) -> Bool) -> Finding? {
+    let breaks = findings.findings.values.filter { $0.seq > seq && $0.rule.severity == .violation && isWanted($0.rule) }
+    return breaks.min { ($0.seq, $0.rule.rawValue) < ($1.seq, $1.rule.rawValue) }
   }
 }

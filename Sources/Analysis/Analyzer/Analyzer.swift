@@ -119,6 +119,6 @@ public struct Analyzer: ~Copyable, TracePass {
     let list = findings.findings.values.sorted { ($0.seq, $0.rule.rawValue) < ($1.seq, $1.rule.rawValue) }
     return Verdict(
       events: events, lost: losses.events, findings: list, undecided: undecided, isIncomplete: !complete || losses.isIncomplete,
-      suspects: scout.suspects)
+      suspects: scout.finish())
   }
 }

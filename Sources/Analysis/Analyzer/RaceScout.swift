@@ -32,6 +32,8 @@ struct RaceScout: ~Copyable {
   private var clocks: TraceClocks
   private var histories: [UInt64: PageHistory] = [:]
   private(set) var suspects = RaceSuspects()
+  /// Pages whose protection may yet change: a trace that changes that of millions, over and over, is not followed to the end.
+  private var protectionBudget: UInt64 = 1 << 24
   private let region: GuestRange
 
   /// Pages with a history, at most: some hundred MiB.
@@ -91,9 +93,9 @@ struct RaceScout: ~Copyable {
 
   /// A write of a vCPU in an elevated mode to a page that protection has nothing to do with.
   @inline(never)
-  mutating func noteElevatedWrite(_ vcpu: Int, _ gpa: UInt64) {
+  mutating func noteElevatedWrite(_ vcpu: Int, _ gpa: UInt64, at seq: UInt64) {
     let access = PageHistory.Access(epoch: clocks.epoch(of: UInt16(vcpu)), kind: .elevatedWrite)
-    add(access, to: gpa >> 12, isSpecial: region.contains(gpa))
+    add(access, to: gpa >> 12, isSpecial: region.contains(gpa), at: seq)
   }
 
   /// Takes in any other event.
@@ -122,6 +124,14 @@ struct RaceScout: ~Copyable {
       if TraceOrder.concerns(event.kind) { order(event) }
       noteMode(event, time, facts)
     }
+  }
+
+  /// What is there to look at more closely.
+  func finish() -> RaceSuspects {
+    var suspects = suspects
+    // An order too many may hide a race, and so may a page that was not kept.
+    if pages.isCut || clocks.unknownSources > 0 { suspects.isCut = true }
+    return suspects
   }
 
   /// A hole: no order is known across it, so nothing before it is compared with anything behind it.
@@ -185,11 +195,11 @@ struct RaceScout: ~Copyable {
     if isWrite, mayPass(index), !isInRegion, !protection.concerns(frame), pass(index, frame: frame) { return }
     let kind: PageHistory.Kind =
       isWrite ? (isElevated ? .elevatedWrite : .write) : event.kind == .regionAccess ? .touch : .attempt
-    add(PageHistory.Access(epoch: clocks.epoch(of: event.vcpu), kind: kind), to: frame, isSpecial: isInRegion || protection.isSpecial(frame))
+    add(PageHistory.Access(epoch: clocks.epoch(of: event.vcpu), kind: kind), to: frame, isSpecial: isInRegion || protection.isSpecial(frame), at: event.seq)
   }
 
-  private mutating func add(_ access: PageHistory.Access, to frame: UInt64, isSpecial: Bool) {
-    if suspects.contains(frame, isSpecial: isSpecial) { return }
+  private mutating func add(_ access: PageHistory.Access, to frame: UInt64, isSpecial: Bool, at seq: UInt64) {
+    if suspects.contains(frame, isSpecial: true) { return }
     if histories[frame] == nil {
       guard histories.count < Self.historyLimit else {
         suspects.isCut = true
@@ -200,8 +210,9 @@ struct RaceScout: ~Copyable {
     }
     guard let index = histories.index(forKey: frame) else { return }
     if histories.values[index].add(access, isSpecial: isSpecial, clocks) {
-      suspects.add(frame, isSpecial: isSpecial)
-      histories.values[index] = PageHistory()
+      suspects.add(frame, specialSince: isSpecial ? seq : .max)
+      // It may yet become special.
+      if isSpecial { histories.values[index] = PageHistory() }
     }
   }
 
@@ -209,11 +220,13 @@ struct RaceScout: ~Copyable {
   private mutating func noteProtection(_ event: borrowing EventView) {
     let range = FrameRange(gpa: event.gpa, count: event.a)
     let access = PageHistory.Access(epoch: clocks.epoch(of: event.vcpu), kind: .protection)
-    if range.end - range.low <= 1 << 16 {
-      for frame in range.low..<range.end { add(access, to: frame, isSpecial: false) }
-    } else {
+    let count = range.end - range.low
+    guard count <= protectionBudget else {
       suspects.isCut = true
+      return
     }
+    protectionBudget -= count
+    for frame in range.low..<range.end { add(access, to: frame, isSpecial: false, at: event.seq) }
   }
 }
 

@@ -11,8 +11,9 @@ public struct RaceSuspects: Sendable {
     public var vcpu: UInt16
   }
 
-  /// Frame numbers, and whether all accesses to the page are of interest, be nobody elevated: it is a node's, the driver's, or of the region.
-  public private(set) var pages: [UInt64: Bool] = [:]
+  /// By frame number: the event from which on all accesses to the page are of interest, be nobody elevated, as it is a node's, the driver's, or of the
+  /// region; `.max` where that is never.
+  public private(set) var pages: [UInt64: UInt64] = [:]
   public private(set) var orders: [Order] = []
   /// There was more to look at than is kept: not finding a race says less.
   public internal(set) var isCut = false
@@ -25,14 +26,15 @@ public struct RaceSuspects: Sendable {
   /// Whether nothing new can be said of the page.
   func contains(_ frame: UInt64, isSpecial: Bool) -> Bool {
     guard !pages.isEmpty, let known = pages[frame] else { return false }
-    return known || !isSpecial
+    return known != .max || !isSpecial
   }
 
-  mutating func add(_ frame: UInt64, isSpecial: Bool) {
+  /// `since` is the event at hand where the page is special then.
+  mutating func add(_ frame: UInt64, specialSince since: UInt64) {
     if pages[frame] == nil, pages.count >= Self.pageLimit {
       isCut = true
     } else {
-      pages[frame] = isSpecial || pages[frame] == true
+      pages[frame] = min(since, pages[frame] ?? .max)
     }
   }
 
@@ -43,7 +45,7 @@ public struct RaceSuspects: Sendable {
 
 extension RaceSuspects: CustomStringConvertible {
   public var description: String {
-    let frames = pages.keys.sorted().map { "0x" + String($0, radix: 16) + (pages[$0] == true ? "!" : "") }
+    let frames = pages.keys.sorted().map { "0x" + String($0, radix: 16) + (pages[$0].map { $0 == .max ? "" : "!\($0)" } ?? "") }
     return "pages \(frames), orders \(orders)\(isCut ? ", cut" : "")"
   }
 }

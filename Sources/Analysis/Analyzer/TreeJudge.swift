@@ -97,6 +97,9 @@ struct TreeJudge {
     undecided.append("whether the page \(gpaText(first.pages.low << 12)), which \(what) at \(first.seq): its vCPU did not go on")
   }
 
+  /// An entry into the guest settles nothing.
+  var isSettled: Bool { obligations.isEmpty && untrapped.isEmpty }
+
   mutating func owe(_ obligation: Obligation) {
     if hasTraces, obligations.count < Self.obligationLimit { obligations.append(obligation) }
   }

@@ -29,13 +29,16 @@ public struct TraceExport: ~Copyable, TracePass {
   }
 
   /// What was sent before a hole is not received behind it.
-  public mutating func noteHole(lostEvents: UInt64, firstSeq: UInt64, lastSeq: UInt64, damage: String?) {
+  public mutating func noteHole(lostEvents: UInt64, firstSeq: UInt64, lastSeq: UInt64, damage: String?) { forget() }
+
+  private mutating func forget() {
     operations.forget()
     isSent.removeAll()
   }
 
   /// Takes one event.
   public mutating func take(_ event: Event) {
+    if event.kind == .eventsLost, event.b != LossCause.dirtyRingOverflow.rawValue { return forget() }
     operations.take(event)
     let thread = STDWriter.Name("T", UInt64(min(Int(event.vcpu), vcpuCount)))
     for operation in operations.operations {

@@ -24,7 +24,7 @@ struct TraceOperations {
   /// Whether events of this kind may have operations.
   static func concerns(_ kind: EventKind) -> Bool {
     switch kind {
-    case .pageWrite, .guestWrite, .writeResult, .regionAccess: true
+    case .pageWrite, .guestWrite, .writeResult, .regionAccess, .eventsLost: true
     default: TraceOrder.concerns(kind)
     }
   }
@@ -54,11 +54,11 @@ struct TraceOperations {
   /// Word by word; a word that two runs share comes twice, which says nothing new.
   private mutating func touch(_ gpa: UInt64, _ count: Int, _ make: (UInt64) -> Operation) {
     guard count > 0 else { return }
-    let end = gpa.addingReportingOverflow(UInt64(count - 1)).partialValue
+    let end = gpa &+ UInt64(count - 1)
     var word = gpa & ~7
     while word <= end, end >= gpa {
       operations.append(make(word))
-      word += 8
+      word &+= 8
       if word == 0 { break }
     }
   }

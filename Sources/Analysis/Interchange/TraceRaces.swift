@@ -52,7 +52,9 @@ public struct TraceRaces: ~Copyable, TracePass {
   }
 
   /// Nothing is compared across a hole.
-  public mutating func noteHole(lostEvents: UInt64, firstSeq: UInt64, lastSeq: UInt64, damage: String?) {
+  public mutating func noteHole(lostEvents: UInt64, firstSeq: UInt64, lastSeq: UInt64, damage: String?) { forget() }
+
+  private mutating func forget() {
     detector = RaceDetector(semantics)
     operations.forget()
     messages.removeAll()
@@ -62,6 +64,8 @@ public struct TraceRaces: ~Copyable, TracePass {
 
   /// Takes one event; those that `eventCount` counts come in batches.
   public mutating func take(_ event: Event) {
+    // Writes that the dirty ring lost change no order.
+    if event.kind == .eventsLost, event.b != LossCause.dirtyRingOverflow.rawValue { return forget() }
     operations.take(event)
     // Whatever does not belong to a vCPU of this machine is the host's.
     let thread = Int32(min(Int(event.vcpu), vcpuCount))

@@ -8,6 +8,8 @@ internal import TraceEvents
 struct DecisionOrder {
   /// The last decision about the protocol. Each finds what all before it left.
   private var decision: UInt64 = 0
+  /// The last event about registration and integrity mode, likewise.
+  private var registration: UInt64 = 0
   private var writes: [UInt64: [UInt64]] = [:]
   private var traps: [UInt64: [UInt64]] = [:]
   /// The last removals, as far back as any window goes.
@@ -21,6 +23,9 @@ struct DecisionOrder {
       .vcpuOffline:
       defer { decision = event.seq }
       return decision == 0 ? [] : [decision]
+    case .entryPointSet, .driverPagesSet, .basePointerSet, .registrationLocked, .integrityEnter, .integrityLeave, .refusal:
+      defer { registration = event.seq }
+      return registration == 0 ? [] : [registration]
     case .pageWrite, .guestWrite:
       // The page was not traced.
       writes[event.gpa >> 12, default: []].append(event.seq)

@@ -38,27 +38,34 @@ struct PageAccess {
     return (before[index].map { Array($0[part]) }, Array(after[index][part]))
   }
 
+  /// Neither is a change of protection, or dropped, and one of them writes.
+  private func bothAccess(_ other: PageAccess) -> Bool {
+    !changesProtection && !other.changesProtection && what != .attempt && other.what != .attempt && (what == .write || other.what == .write)
+  }
+
   func conflicts(with other: PageAccess, isSpecial: Bool) -> Bool {
+    if isOutOfView || other.isOutOfView { return (mode == .privileged || other.mode == .privileged) && bothAccess(other) && bytes.meets(other.bytes) }
     if changesProtection || other.changesProtection {
       let access = changesProtection ? other : self
       return changesProtection != other.changesProtection && access.what != .read
     }
-    if what == .attempt || other.what == .attempt || (what == .read && other.what == .read) { return false }
-    if isOutOfView || other.isOutOfView { return (mode == .privileged || other.mode == .privileged) && bytes.meets(other.bytes) }
-    return (isSpecial || isElevated || other.isElevated) && bytes.meets(other.bytes)
+    return bothAccess(other) && (isSpecial || isElevated || other.isElevated) && bytes.meets(other.bytes)
   }
 }
 
 /// The accesses to one page that a later one may race with, and what is known of its bytes.
 struct PageAccesses {
   private(set) var kept: [PageAccess] = []
-  private(set) var isSpecial: Bool
+  /// From this event on the page is a node's, the driver's, or of the region; `.max` for never.
+  private var specialSince: UInt64
   var contents = PageContents()
   var writers = PageWriters()
 
   static let limit = 2048
+  /// One access is told to race with so many others at most.
+  static let raceLimit = 16
 
-  init(isSpecial: Bool) { self.isSpecial = isSpecial }
+  init(specialSince: UInt64) { self.specialSince = specialSince }
 
   /// Those that race with a new one; it is kept from here on. False in `fits` where one had to go for it.
   mutating func add(_ access: PageAccess, _ clocks: borrowing TraceClocks) -> (races: [PageAccess], fits: Bool) {
@@ -67,17 +74,20 @@ struct PageAccesses {
     for index in kept.indices {
       let other = kept[index]
       let isBefore = clocks.isOrdered(other.epoch, before: access.vcpu)
-      if !isBefore, access.conflicts(with: other, isSpecial: isSpecial) { races.append(other) }
+      if !isBefore, races.count < Self.raceLimit, access.conflicts(with: other, isSpecial: access.seq >= specialSince) { races.append(other) }
       // What is ordered before a later access that touches all it touched can go: whoever races with it races with the later one.
       let isReplaced =
         isBefore && other.what == access.what && other.isElevated == access.isElevated && (other.mode == access.mode)
-        && other.rendezvous == access.rendezvous && access.bytes.covers(other.bytes)
+        && other.rendezvous == access.rendezvous && other.pendingStop == access.pendingStop && (other.since == nil) == (access.since == nil)
+        && other.isOutOfView == access.isOutOfView && access.bytes.covers(other.bytes)
       if isReplaced { continue }
-      kept[next] = other
+      if next != index { kept[next] = other }
       next += 1
     }
     kept.removeLast(kept.count - next)
     kept.append(access)
+    // Nodes and driver pages are traced: one that no longer is, is neither.
+    if access.what == .remove { specialSince = .max }
     guard kept.count > Self.limit else { return (races, true) }
     kept.removeFirst()
     return (races, false)

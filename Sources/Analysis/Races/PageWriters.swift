@@ -11,25 +11,40 @@ struct PageWriters {
     var vcpu: UInt16
     var since: UInt64
     var seq: UInt64
+    var isMixed = false
   }
+
+  private static let limit = 512
 
   private var open: [Window] = []
   /// Page-writes that another vCPU's may be mixed up in.
   private(set) var mixed: Set<UInt64> = []
+  /// The last of those that were too many to be kept open: they count as mixed, and so does whatever may have come before it.
+  private var overflow: UInt64 = 0
 
   /// Takes in a page-write. `settled` is the first event that somebody may yet tell of.
   mutating func add(_ vcpu: UInt16, since: UInt64, seq: UInt64, settled: UInt64) {
     open.removeAll { $0.seq < settled && $0.seq < since }
-    for other in open where other.vcpu != vcpu && other.seq >= since {
-      mixed.insert(other.seq)
-      mixed.insert(seq)
+    var isMixed = since <= overflow
+    for index in open.indices where open[index].vcpu != vcpu && open[index].seq >= since {
+      isMixed = true
+      if !open[index].isMixed {
+        open[index].isMixed = true
+        mixed.insert(open[index].seq)
+      }
     }
-    open.append(Window(vcpu: vcpu, since: since, seq: seq))
+    if isMixed { mixed.insert(seq) }
+    open.append(Window(vcpu: vcpu, since: since, seq: seq, isMixed: isMixed))
+    if open.count > Self.limit {
+      overflow = open.removeFirst().seq
+      mixed.insert(overflow)
+    }
   }
 
   mutating func forget() {
     open.removeAll()
     mixed.removeAll()
+    overflow = 0
   }
 }
 
@@ -52,6 +67,8 @@ extension RaceAnalysis {
   /// Tells the races that are settled; at the end of the trace, or of what is known, all of them are.
   mutating func settle(all: Bool) {
     let floor = all ? UInt64.max : settled
+    if floor == lastSettled { return }
+    lastSettled = all ? 0 : floor
     var kept: [PendingRace] = []
     for race in pending {
       if max(race.first.seq, race.second.seq) >= floor {

@@ -9,6 +9,9 @@ internal import TraceOrder
 /// order, with whatever must come first kept first, and judged by the same `Analyzer` that judges recordings, from the state that the trace had
 /// come to. Only what it reports is reported: a prediction is never false, as far as the order of events goes.
 ///
+/// An ack that a map did not wait for is searched for broken rules of `stop/`, a write that nothing orders with its page's trace for `tree/gap-write`: those
+/// rest on what the order tells, and on no decision that another order would have changed.
+///
 /// An order is allowed where it keeps every edge of happens-before, and what each decision was based on (`DecisionOrder`): a recorded event stands for
 /// what was decided in the state that it found, and means nothing in another.
 ///
@@ -36,7 +39,7 @@ public struct Prediction: ~Copyable, TracePass {
     order = TraceOrder(vcpuCount: subject.vcpuCount)
     self.known = known
     let near = Set(seeds).filter { $0.window.upperBound - $0.window.lowerBound < Self.windowLimit }.sorted {
-      ($0.window.lowerBound, $0.window.upperBound, $0.vcpu) < ($1.window.lowerBound, $1.window.upperBound, $1.vcpu)
+      ($0.window.lowerBound, $0.first, $0.last, $0.anchor, $0.vcpu) < ($1.window.lowerBound, $1.first, $1.last, $1.anchor, $1.vcpu)
     }
     skipped = Set(seeds).count - min(near.count, Self.seedLimit)
     waiting = Array(near.prefix(Self.seedLimit).reversed())
@@ -64,7 +67,8 @@ public struct Prediction: ~Copyable, TracePass {
       if seed.window.lowerBound == event.seq { open.append(PredictionWindow(seed, analyzer.copied(), after: seq)) }
     }
     order.take(event)
-    let based = decisions.take(event)
+    if open.isEmpty { decisions = DecisionOrder() }
+    let based = open.isEmpty ? [] : decisions.take(event)
     for index in open.indices { open[index].append(event, after: order.sources + based) }
     analyzer.consume(event)
     seq = event.seq

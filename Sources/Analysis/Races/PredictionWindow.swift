@@ -81,7 +81,7 @@ final class PredictionWindow {
       judges.consume(renumbered(event, numbers))
     }
     let original = Dictionary(uniqueKeysWithValues: numbers.map { ($1, $0) })
-    guard var inner = judges.firstBreak(after: before, besides: known) else { return nil }
+    guard var inner = judges.firstBreak(after: before, where: { !known.contains($0) && seed.mayBreak($0) }) else { return nil }
     let end = Int(inner.seq - before)
     inner.because = inner.because.map { Finding.Reason(seq: original[$0.seq] ?? $0.seq, what: $0.what) }
     return (inner, witness(of: inner.rule, Array(reordered.prefix(end))))

@@ -71,16 +71,32 @@ extension RaceAnalysis {
   /// A trace put on pages, or taken off them.
   mutating func takeProtection(_ event: Event) {
     let (low, count) = (event.gpa >> 12, event.a)
-    for frame in pages.keys.sorted() where frame >= low && frame - low < count {
+    guard Int(event.vcpu) < vcpus.count else { return }
+    for frame in frames[firstIndex(from: low)...].prefix(while: { $0 - low < count }) {
       var access = PageAccess(
         what: event.kind == .traceInstall ? .install : .remove, seq: event.seq, vcpu: event.vcpu, epoch: clocks.epoch(of: event.vcpu), bytes: .page,
         mode: .ordinary, rendezvous: 0, pendingStop: 0)
-      if Int(event.vcpu) < vcpus.count, vcpus[Int(event.vcpu)].isInIntegrityMode { access.mode = .integrity }
+      if vcpus[Int(event.vcpu)].isInIntegrityMode { access.mode = .integrity }
       compare(access, on: frame)
     }
   }
 
+  /// The first suspected page at or behind a frame.
+  private func firstIndex(from frame: UInt64) -> Int {
+    var (low, high) = (0, frames.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if frames[middle] < frame { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
   private mutating func compare(_ access: PageAccess, on frame: UInt64) {
+    budget -= pages[frame]?.kept.count ?? 0
+    guard budget > 0 else {
+      isCut = true
+      return
+    }
     guard let result = pages[frame]?.add(access, clocks) else { return }
     if !result.fits { isCut = true }
     for other in result.races { judge(other, access, on: frame) }

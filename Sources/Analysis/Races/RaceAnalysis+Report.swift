@@ -102,6 +102,7 @@ extension RaceAnalysis {
         ? "no signal between the two vCPUs orders them: a rendezvous, or an interrupt sent and delivered, would"
         : "no stop, resume or interrupt leads from one to the other"
     }
+    guard Int(outside.vcpu) < vcpus.count else { return "no signal leads from one to the other" }
     let signals = vcpus[Int(outside.vcpu)].signals
     if outside.seq > inside.seq, signals.resumeNumber == inside.rendezvous, signals.resume != 0, signals.resume < outside.seq {
       return "the resume of vCPU \(outside.vcpu) at \(signals.resume) waited for no exit of vCPU \(inside.vcpu)"

@@ -32,6 +32,10 @@ public struct RaceAnalysis: ~Copyable, TracePass {
   let subject: Analyzer.Subject
   /// By frame: the accesses so far that a later one may race with.
   var pages: [UInt64: PageAccesses] = [:]
+  /// The suspected pages, ascending.
+  let frames: [UInt64]
+  /// Comparisons that may yet be made: some seconds of work.
+  var budget = 1 << 26
   var vcpus: [VCPU]
   var clocks: TraceClocks
   var rendezvous = RendezvousRecord()
@@ -41,6 +45,8 @@ public struct RaceAnalysis: ~Copyable, TracePass {
   /// Accesses were too many to be kept.
   var isCut = false
   var pending: [PendingRace] = []
+  /// Up to where they were last looked through.
+  var lastSettled: UInt64 = 0
   /// Pairs that may be races: both wrote the page, and which bytes is not certain.
   var uncertain: (count: UInt64, first: (UInt64, UInt64)) = (0, (0, 0))
 
@@ -51,7 +57,8 @@ public struct RaceAnalysis: ~Copyable, TracePass {
     self.subject = subject
     vcpus = Array(repeating: VCPU(), count: subject.vcpuCount)
     clocks = TraceClocks(vcpuCount: subject.vcpuCount)
-    for (frame, isSpecial) in suspects.pages { pages[frame] = PageAccesses(isSpecial: isSpecial) }
+    for (frame, since) in suspects.pages { pages[frame] = PageAccesses(specialSince: since) }
+    frames = pages.keys.sorted()
   }
 
   /// Takes the events of one block, in order.

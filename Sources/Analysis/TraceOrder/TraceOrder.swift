@@ -11,8 +11,23 @@ public struct TraceOrder {
 
   /// By vCPU: the event that last let it out of the stop state or the mode, 0 for none.
   private var wakes: [UInt64]
+  /// By vCPU: the event by which it went offline, 0 for one that is not, or that a map waited for since.
+  private var offlines: [UInt64]
+  /// By vCPU: the interrupts for the mode that no entry has served yet. One that coalesced into another is served with it.
+  private var latched: [[UInt64]]
+  /// The interrupts that were raised and not delivered yet, likewise.
+  private var raised: [Line: [UInt64]] = [:]
+  private var lastUnmap: UInt64 = 0
   private var rendezvous = Rendezvous()
   private var traces = TraceOrigins()
+
+  private struct Line: Hashable {
+    var target: UInt64
+    var vector: UInt64
+  }
+
+  /// More that coalesced are not kept: the last ones are.
+  private static let coalescedLimit = 64
 
   /// What later events of a rendezvous wait for.
   private struct Rendezvous {
@@ -23,7 +38,11 @@ public struct TraceOrder {
     var handOver: UInt64 = 0
   }
 
-  public init(vcpuCount: Int) { wakes = Array(repeating: 0, count: vcpuCount) }
+  public init(vcpuCount: Int) {
+    wakes = Array(repeating: 0, count: vcpuCount)
+    offlines = wakes
+    latched = Array(repeating: [], count: vcpuCount)
+  }
 
   /// Whether an event of this kind may wait for another, or be waited for. All others are in program order alone.
   public static func concerns(_ kind: EventKind) -> Bool { isSource(kind) || isTarget(kind) }
@@ -60,10 +79,23 @@ public struct TraceOrder {
   public mutating func take(_ event: Event) {
     sources.removeAll(keepingCapacity: true)
     switch event.kind {
-    case .vcpuOnline, .vcpuOffline, .vcpuUnhalt, .interruptDeliver, .rendezvousClaim, .stopAck, .regionUnmap, .resumeSend: waitFor(event.cause)
+    case .stopAck, .resumeSend: waitFor(event.cause)
+    case .vcpuOnline: takeOnline(event)
+    case .vcpuOffline:
+      waitFor(event.cause)
+      if Int(event.vcpu) < offlines.count { offlines[Int(event.vcpu)] = event.seq }
+    case .interruptRaise: coalesce(event.seq, into: &raised[Line(target: event.a, vector: event.b), default: []])
+    case .vcpuUnhalt: takeDelivery(event, vector: nil)
+    case .interruptDeliver: takeDelivery(event, vector: event.a)
+    case .privilegedRaise:
+      if event.a < UInt64(latched.count) { coalesce(event.seq, into: &latched[Int(event.a)]) }
+    case .rendezvousClaim: waitForLatched(event)
+    case .regionUnmap:
+      waitFor(event.cause)
+      lastUnmap = event.seq
     case .stopSend:
       if event.a < UInt64(wakes.count) { waitFor(wakes[Int(event.a)]) }
-    case .regionMap: waitForWords(event.data)
+    case .regionMap: takeMap(event)
     case .modeEnter: takeEntry(event)
     case .modeExit: takeExit(event)
     case .resumeTake:
@@ -80,7 +112,13 @@ public struct TraceOrder {
   /// A hole in the trace: what was sent before it is not waited for behind it, as far as anybody knows.
   public mutating func forget() {
     sources.removeAll()
-    for index in wakes.indices { wakes[index] = 0 }
+    for index in wakes.indices {
+      wakes[index] = 0
+      offlines[index] = 0
+      latched[index] = []
+    }
+    raised = [:]
+    lastUnmap = 0
     rendezvous = Rendezvous()
     traces = TraceOrigins()
   }
@@ -95,6 +133,43 @@ public struct TraceOrder {
     }
   }
 
+  /// The map waits for its acks; and nobody who is offline was waited for but by finding it so.
+  private mutating func takeMap(_ event: Event) {
+    waitForWords(event.data)
+    for index in offlines.indices where offlines[index] != 0 {
+      waitFor(offlines[index])
+      offlines[index] = 0
+    }
+  }
+
+  /// A vCPU that is not born stopped came online because it found the mode free: after the last unmap.
+  private mutating func takeOnline(_ event: Event) {
+    waitFor(event.cause)
+    if Int(event.vcpu) < offlines.count { offlines[Int(event.vcpu)] = 0 }
+    if event.a == 0 { waitFor(lastUnmap) }
+  }
+
+  private func coalesce(_ seq: UInt64, into list: inout [UInt64]) {
+    if list.count >= Self.coalescedLimit { list.removeFirst() }
+    list.append(seq)
+  }
+
+  /// A delivery is that of the interrupt it names, and of those that coalesced into it.
+  private mutating func takeDelivery(_ event: Event, vector: UInt64?) {
+    waitFor(event.cause)
+    if let vector {
+      for seq in raised.removeValue(forKey: Line(target: UInt64(event.vcpu), vector: vector)) ?? [] where seq != event.cause { waitFor(seq) }
+    } else if let line = raised.first(where: { $0.key.target == UInt64(event.vcpu) && $0.value.contains(event.cause) }) {
+      for seq in line.value where seq != event.cause { waitFor(seq) }
+    }
+  }
+
+  private mutating func waitForLatched(_ event: Event) {
+    waitFor(event.cause)
+    guard Int(event.vcpu) < latched.count else { return }
+    for seq in latched[Int(event.vcpu)] where seq != event.cause { waitFor(seq) }
+  }
+
   private mutating func noteWake(_ event: Event) {
     if Int(event.vcpu) < wakes.count { wakes[Int(event.vcpu)] = event.seq }
   }
@@ -106,7 +181,8 @@ public struct TraceOrder {
   /// The first entry waits for the map by program order; each next one waits until the first one is in.
   private mutating func takeEntry(_ event: Event) {
     turn(to: event.b)
-    waitFor(event.cause)
+    waitForLatched(event)
+    if Int(event.vcpu) < latched.count { latched[Int(event.vcpu)].removeAll() }
     switch EntryPath(rawValue: event.a) {
     case .first: rendezvous.firstEntry = event.seq
     case .next: waitFor(rendezvous.firstEntry)

@@ -8,7 +8,7 @@ struct TraceOrigins {
     var seq: UInt64
   }
 
-  private static let limit = 1 << 16
+  private static let limit = 1 << 12
 
   /// They ascend and do not meet.
   private var spans: [Span] = []

@@ -27,7 +27,7 @@ struct ExportCommand: ParsableCommand {
   }
 }
 
-/// Prints as it goes, so that a trace of any length takes no memory.
+/// Prints as it goes: what is kept is which messages were sent.
 private struct ExportPass: ~Copyable, TracePass {
   private var export: TraceExport
   private var failure: (any Error)?
