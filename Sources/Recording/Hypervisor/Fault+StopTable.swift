@@ -57,7 +57,7 @@ extension Fault {
       .forgetHypercall, "stop/forget-hypercall", "A vCPU that was stopped in the middle of a hypercall never gets its result.",
       rules: ["stop/wrong-return"],
       may: [
-        "tree/untraced-mapping", "tree/untraced-node", "tree/gap-write", "tree/protected-write", "tree/over-trace", "integrity/leaked",
+        "tree/untraced-mapping", "tree/untraced-node", "tree/gap-write", "tree/protected-write", "tree/over-trace", "integrity/leaked", "race/pages",
         "alert/missing",
       ],
       trigger: "a rendezvous while a vCPU is in a hypercall",
