@@ -157,12 +157,8 @@ import TraceFormat
 
   // MARK: Edges that are easily forgotten
 
-  @Test("a map waits for whoever went offline, stopped or not")
-  func offline() {
-    var scenario = StopScenario(3)
-    scenario.exit(2)
-    scenario.write(2, Self.mailbox, [9])
-    scenario.add(.vcpuOffline, 2)
+  /// vCPU 0 stops vCPU 1 alone, and writes the mailbox in the mode.
+  static func rendezvousOfTwo(_ scenario: inout StopScenario) {
     scenario.begin(0, stopping: [1])
     scenario.ack(1)
     scenario.map()
@@ -175,6 +171,15 @@ import TraceFormat
     scenario.goBack(0)
     scenario.enter(0)
     scenario.take(1)
+  }
+
+  @Test("a map waits for whoever went offline, stopped or not")
+  func offline() {
+    var scenario = StopScenario(3)
+    scenario.exit(2)
+    scenario.write(2, Self.mailbox, [9])
+    scenario.add(.vcpuOffline, 2)
+    Self.rendezvousOfTwo(&scenario)
     #expect(scenario.verdictWithRaces.findings.isEmpty, "\(scenario.verdictWithRaces.findings)")
   }
 
@@ -184,18 +189,7 @@ import TraceFormat
     scenario.exit(1)
     let start = scenario.add(.vcpuStart, 1, rip: 0x1000, a: 2)
     scenario.enter(1)
-    scenario.begin(0, stopping: [1])
-    scenario.ack(1)
-    scenario.map()
-    scenario.enterMode(0, .first)
-    scenario.exit(0, .hypercall)
-    scenario.write(0, Self.mailbox, [7])
-    scenario.leaveLast(0)
-    scenario.resume(1, by: 0)
-    scenario.end(by: 0)
-    scenario.goBack(0)
-    scenario.enter(0)
-    scenario.take(1)
+    Self.rendezvousOfTwo(&scenario)
     scenario.enter(1)
     scenario.add(.vcpuOnline, 2, cause: start)
     scenario.enter(2)

@@ -93,12 +93,7 @@ final class PredictionWindow {
     event.seq = numbers[event.seq] ?? event.seq
     event.cause = numbers[event.cause] ?? event.cause
     event.time = events.first?.time ?? 0
-    if event.kind == .regionMap {
-      let words = stride(from: 0, to: event.data.count - event.data.count % 8, by: 8).map { start in
-        (0..<8).reduce(0 as UInt64) { $0 | UInt64(event.data[start + $1]) << UInt64($1 * 8) }
-      }
-      event.data = words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: (numbers[word] ?? word) >> UInt64($0 * 8)) } }
-    }
+    if event.kind == .regionMap { event.data = Event.data(ofWords: event.words.map { numbers[$0] ?? $0 }) }
     return event
   }
 

@@ -39,10 +39,7 @@ extension RaceAnalysis {
       vcpus[index].signals.ackNumber = event.b
       vcpus[index].signals.isPending = false
     case .regionMap:
-      rendezvous = RendezvousRecord(number: event.b, map: event.seq)
-      for start in stride(from: 0, to: event.data.count - event.data.count % 8, by: 8) {
-        rendezvous.waited.insert((0..<8).reduce(0) { $0 | UInt64(event.data[start + $1]) << UInt64($1 * 8) })
-      }
+      rendezvous = RendezvousRecord(number: event.b, map: event.seq, waited: Set(event.words))
     case .rendezvousEnd: pruneAll()
     default: break
     }

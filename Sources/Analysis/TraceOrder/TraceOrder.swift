@@ -127,15 +127,9 @@ public struct TraceOrder {
     if seq != 0 { sources.append(seq) }
   }
 
-  private mutating func waitForWords(_ data: [UInt8]) {
-    for start in stride(from: 0, to: data.count - data.count % 8, by: 8) {
-      waitFor((0..<8).reduce(0) { $0 | UInt64(data[start + $1]) << UInt64($1 * 8) })
-    }
-  }
-
   /// The map waits for its acks; and nobody who is offline was waited for but by finding it so.
   private mutating func takeMap(_ event: Event) {
-    waitForWords(event.data)
+    for seq in event.words { waitFor(seq) }
     for index in offlines.indices where offlines[index] != 0 {
       waitFor(offlines[index])
       offlines[index] = 0
