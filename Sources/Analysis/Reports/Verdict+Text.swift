@@ -12,7 +12,7 @@ extension Verdict {
     }
     if !undecided.isEmpty {
       lines.append("")
-      lines.append("Left open where the recording ends or has a hole:")
+      lines.append("Left open:")
       lines += undecided.map { "  - \($0)" }
     }
     if let prediction {
