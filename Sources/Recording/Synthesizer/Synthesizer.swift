@@ -36,7 +36,7 @@ public struct Synthesizer<Sink: EventSink>: ~Copyable {
     self.sink = sink
     random = SplitMix64(seed: seed)
     vcpus = (0..<vcpuCount).map { index in
-      VCPU(rip: 0x10_2000 + UInt64(index) * 0x100, workingSet: Layout.ordinary + UInt64(index) * 0x40_0000, digest: UInt64(index) &* 0x9e37_79b9_7f4a_7c15)
+      VCPU(rip: 0x10_2000 + UInt64(index) * 0x100, workingSet: Layout.ordinary + UInt64(index % 56) * 0x40_0000, digest: UInt64(index) &* 0x9e37_79b9_7f4a_7c15)
     }
     pageWrite = Event(.pageWrite, vcpu: 0, data: [0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0])
   }
