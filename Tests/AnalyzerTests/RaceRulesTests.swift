@@ -278,6 +278,23 @@ import TraceFormat
     #expect(verdict.findings.contains { $0.rule == .racePages })
   }
 
+  @Test("races that are told early, for they are many, take none away from those at the end")
+  func many() {
+    var scenario = StopScenario(2)
+    let rounds = 4500
+    for vcpu in 0..<2 { scenario.halt(vcpu) }
+    for round in 0..<rounds {
+      let vcpu = round % 2
+      scenario.unhalt(vcpu)
+      scenario.enter(vcpu)
+      scenario.exit(vcpu)
+      scenario.write(vcpu, StopScenario.region.start, [UInt8(truncatingIfNeeded: round)])
+      scenario.add(.vcpuHalt, vcpu)
+    }
+    let found = scenario.verdictWithRaces.findings.first { $0.rule == .racePages }
+    #expect(found?.count == UInt64(rounds - 1))
+  }
+
   // MARK: Protection
 
   @Test("a write that nothing orders with the installation of its page's trace")

@@ -67,8 +67,8 @@ extension RaceAnalysis {
   /// Tells the races that are settled; at the end of the trace, or of what is known, all of them are.
   mutating func settle(all: Bool) {
     let floor = all ? UInt64.max : settled
-    if floor == lastSettled { return }
-    lastSettled = all ? 0 : floor
+    if !all, floor == lastSettled, floor != .max { return }
+    lastSettled = floor
     var kept: [PendingRace] = []
     for race in pending {
       if max(race.first.seq, race.second.seq) >= floor {
