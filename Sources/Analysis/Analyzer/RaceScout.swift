@@ -199,7 +199,7 @@ struct RaceScout: ~Copyable {
   }
 
   private mutating func add(_ access: PageHistory.Access, to frame: UInt64, isSpecial: Bool, at seq: UInt64) {
-    if suspects.contains(frame, isSpecial: true) { return }
+    if suspects.isSettled(frame) { return }
     if histories[frame] == nil {
       guard histories.count < Self.historyLimit else {
         suspects.isCut = true

@@ -24,10 +24,7 @@ public struct RaceSuspects: Sendable {
   public var isEmpty: Bool { pages.isEmpty && orders.isEmpty }
 
   /// Whether nothing new can be said of the page.
-  func contains(_ frame: UInt64, isSpecial: Bool) -> Bool {
-    guard !pages.isEmpty, let known = pages[frame] else { return false }
-    return known != .max || !isSpecial
-  }
+  func isSettled(_ frame: UInt64) -> Bool { !pages.isEmpty && pages[frame, default: .max] != .max }
 
   /// `since` is the event at hand where the page is special then.
   mutating func add(_ frame: UInt64, specialSince since: UInt64) {

@@ -77,7 +77,7 @@ struct PageAccesses {
       if !isBefore, races.count < Self.raceLimit, access.conflicts(with: other, isSpecial: access.seq >= specialSince) { races.append(other) }
       // What is ordered before a later access that touches all it touched can go: whoever races with it races with the later one.
       let isReplaced =
-        isBefore && other.what == access.what && other.isElevated == access.isElevated && (other.mode == access.mode)
+        isBefore && other.what == access.what && other.mode == access.mode
         && other.rendezvous == access.rendezvous && other.pendingStop == access.pendingStop && (other.since == nil) == (access.since == nil)
         && other.isOutOfView == access.isOutOfView && access.bytes.covers(other.bytes)
       if isReplaced { continue }

@@ -20,7 +20,7 @@ extension RaceAnalysis {
       guard count > 0, offset + count <= 4096, event.kind == .guestWrite || event.a == WriteOutcome.applied.rawValue else { return nil }
       let after = event.data[count...].prefix(count)
       pages[frame]?.contents.store(after, at: offset)
-      let rip = event.kind == .guestWrite ? event.rip : vcpus[Int(event.vcpu)].trap.rip
+      let rip = event.kind == .guestWrite ? event.rip : vcpus[Int(event.vcpu)].trapRIP
       var access = make(event, .write, ByteRuns(offset..<offset + count), rip: rip)
       access.after = [Array(after)]
       access.before = [Array(event.data[..<count])]

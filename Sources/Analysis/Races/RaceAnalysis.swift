@@ -20,7 +20,8 @@ public struct RaceAnalysis: ~Copyable, TracePass {
     var entered: UInt64 = 0
     /// It has been in the guest since, and what it wrote there may not be told yet.
     var isUntold = false
-    var trap: (seq: UInt64, rip: UInt64) = (0, 0)
+    /// The instruction of its last write that trapped.
+    var trapRIP: UInt64 = 0
     var signals = Signals()
   }
 
@@ -88,7 +89,7 @@ public struct RaceAnalysis: ~Copyable, TracePass {
     case .pageWrite, .guestWrite, .writeResult, .regionAccess:
       if index < vcpus.count { takeAccess(event) }
     case .writeTrap:
-      if index < vcpus.count { vcpus[index].trap = (event.seq, event.rip) }
+      if index < vcpus.count { vcpus[index].trapRIP = event.rip }
       clocks.take(event)
       if index < vcpus.count { takeAccess(event) }
     case .traceInstall, .traceRemove:

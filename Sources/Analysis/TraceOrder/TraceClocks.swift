@@ -56,9 +56,6 @@ public struct TraceClocks: ~Copyable {
   /// Whether what happened at `epoch` is ordered before what the vCPU does next.
   @inlinable public func isOrdered(_ epoch: Clocks.Epoch, before vcpu: UInt16) -> Bool { clocks.isOrdered(epoch, before: thread(of: vcpu)) }
 
-  /// The events that the last one taken waited for.
-  public var sources: [UInt64] { order.sources }
-
   /// Takes the next event that orders something.
   public mutating func take(_ event: Event) {
     if firstSeq == 0 { firstSeq = event.seq }
@@ -150,10 +147,10 @@ public struct TraceClocks: ~Copyable {
     }
   }
 
-  /// A hole in the trace before event `seq`. Accesses before it must not be compared with accesses behind it: the caller forgets them.
-  public mutating func forget(before seq: UInt64 = 0) {
+  /// A hole in the trace before the next event. Accesses before it must not be compared with accesses behind it: the caller forgets them.
+  public mutating func forget() {
     order.forget()
-    firstSeq = seq
+    firstSeq = 0
     for index in messages.indices where messages[index].seq != 0 {
       clocks.release(messages[index].snapshot)
       messages[index] = Message()
