@@ -86,6 +86,12 @@ import TraceFormat
     code.store(.rbx, to: lock)
     code.wait(for: 1, at: flag) { $0.emit(0x90) }
     code.hypercall(15, 0)
+    return try record(code, seed, writes, limit: limit)
+  }
+
+  private static func record(
+    _ code: GuestCode, _ seed: UInt64, _ writes: WriteMode = .protected, limit: Int = 60
+  ) throws -> (RecordingSummary, [TraceEvents.Event]) {
     let path = temporaryPath()
     defer { _ = unsafe unlink(path) }
     var options = RecordingOptions(image: try code.image, vcpuCount: 2, output: path)
@@ -132,5 +138,28 @@ import TraceFormat
     }
     #expect(summary.endReason == .internalError && summary.detail.contains("vCPU 1 at rip 0x1000"), "\(summary.detail)")
     #expect(summary.detail.contains("the turn for 2 seconds") && events.last?.kind == .sessionEnd)
+  }
+
+  /// A halt that comes while a loop is looked at step by step is a halt like all others.
+  @Test(.needsKVM, .timeLimit(.minutes(2)), arguments: 1...40 as ClosedRange<UInt64>) func aHaltInTheMiddleOfASearchIsAHalt(seed: UInt64) throws {
+    var other = GuestCode()
+    other.load(.rcx, 8000 + 100 * seed)
+    other.emit(0x48, 0xff, 0xc9, 0x75, 0xfb)  // decq %rcx; jnz to it: kicks find it near where it was, and the search goes on into the halt
+    other.halt()
+    let halted = UInt64(other.bytes.count)
+    other.store(.rcx, to: Self.flag)
+    other.halt()
+    var code = GuestCode()
+    code.emit(0xe9, UInt8(other.bytes.count), 0, 0, 0)  // jmp over what vCPU 1 does
+    let start = code.here
+    code.bytes += other.bytes
+    code.hypercall(12, 1, start, 0)
+    code.loop(16) { $0.hypercall(16) }
+    code.hypercall(15, 0)
+    let (summary, events) = try Self.record(code, seed)
+    #expect(summary.endReason == .guestFinished, "\(summary.detail)")
+    let exits = events.filter { $0.vcpu == 1 && $0.kind == .guestExit }
+    #expect(exits.last?.rip == start + halted && exits.last?.a == GuestExitReason.halt.rawValue, "\(exits)")
+    #expect(!events.contains { $0.vcpu == 1 && $0.kind == .pageWrite })
   }
 }

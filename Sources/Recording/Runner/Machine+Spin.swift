@@ -142,7 +142,11 @@ extension Machine {
   }
 
   /// Executes one instruction; what it left the guest for, nil where it did not.
+  ///
+  /// A `hlt` is not stepped but run: an emulating host tells of the step and not of the halt, and then halts the vCPU at the next instruction that is
+  /// not stepped.
   private func step(_ unit: VCPUUnit) throws(KVMError) -> VMExit? {
+    if isAtHalt(unit) { try unit.vcpu.setSingleStep(false) }
     while true {
       let exit = try unit.vcpu.enter()
       if exit == .debug || exit == .interrupted || exit == .dirtyRingFull, writer != nil {

@@ -58,10 +58,16 @@ extension Machine {
 
   /// Whether the instruction is certainly none that may lead to itself: of the second opcode page (but for the conditional jumps there), or of the x87's.
   private static func leadsOn(_ code: [UInt8]) -> Bool {
-    let prefixes: Set<UInt8> = [0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65]
-    let rest = code.drop { prefixes.contains($0) || $0 & 0xf0 == 0x40 }
+    let rest = withoutPrefixes(code)
     guard let first = rest.first, let second = rest.dropFirst().first else { return false }
     return first == 0x0f ? second & 0xf0 != 0x80 : (0xd8...0xdf).contains(first)
+  }
+
+  func isAtHalt(_ unit: VCPUUnit) -> Bool { Self.withoutPrefixes(code(at: unit.vcpu.instructionPointer, unit)).first == 0xf4 }
+
+  private static func withoutPrefixes(_ code: [UInt8]) -> ArraySlice<UInt8> {
+    let prefixes: Set<UInt8> = [0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65]
+    return code.drop { prefixes.contains($0) || $0 & 0xf0 == 0x40 }
   }
 
   private func code(at rip: UInt64, _ unit: VCPUUnit) -> [UInt8] {
