@@ -70,7 +70,9 @@ extension Fault {
       trigger: "an entry with interrupts on, and an interrupt sent to the vCPU before it leaves"),
     Entry(
       .lateLeave, "integrity/late-leave", "A vCPU that leaves integrity mode is out of it only at its next exit.",
-      rules: ["integrity/leaked"], may: ["tree/over-trace", "race/pages"], trigger: "a vCPU that leaves integrity mode and goes on outside the driver"),
+      rules: ["integrity/leaked"],
+      // It may be stopped in between, and find itself out of integrity mode when it returns.
+      may: ["stop/wrong-return", "tree/over-trace", "race/pages"], trigger: "a vCPU that leaves integrity mode and goes on outside the driver"),
     Entry(
       .haltInMode, "integrity/halt-in-mode", "A vCPU may halt in integrity mode.",
       rules: ["integrity/leaked"], trigger: "a driver that halts", guest: "attacks"),
