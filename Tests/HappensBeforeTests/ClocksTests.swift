@@ -47,7 +47,8 @@ struct ClocksTests {
       case 0..<3:
         accesses.append(clocks.epoch(of: number))
         pasts[thread].insert(accesses.count - 1)
-      case 3..<6: snapshots.append((clocks.snapshot(of: number), pasts[thread]))
+      case 3: snapshots.append((clocks.broadcast(of: number), pasts[thread]))
+      case 4..<6: snapshots.append((clocks.snapshot(of: number), pasts[thread]))
       case 6 where snapshots.count > 1:
         let (into, from) = (random.below(snapshots.count), random.below(snapshots.count))
         let other = snapshots[from]

@@ -5,7 +5,9 @@
 /// (O(1): the body is shared, not copied), an acquire, a thread's start, a delivery receives it.
 ///
 /// A thread's time advances lazily: with the first access, or the first news, after a snapshot. So a time that somebody was told stands for
-/// one past and one body, and whoever knows a thread's time knows that body too: receiving what is known already costs one comparison.
+/// one past and one body, and whoever knows a thread's time knows that body too: receiving what is known already costs one comparison. It works the
+/// other way round as well: whoever knows the time at which the receiver last learned something knows all that the receiver does, and what it sends
+/// is simply taken over.
 ///
 /// Times are 32 bits and stick at the greatest. From there on an access can look ordered that is not; nothing looks unordered that is.
 ///
@@ -32,11 +34,14 @@
     /// Whose past this is, and when; no thread's where several were joined.
     @usableFromInline var epoch: Epoch
     @usableFromInline var body: ClockBody
+    /// An older body that is known to be contained in `body`; often empty.
+    @usableFromInline var base: ClockBody
 
     @inlinable
-    init(_ epoch: Epoch, _ body: ClockBody) {
+    init(_ epoch: Epoch, _ body: ClockBody, base: ClockBody = .empty) {
       self.epoch = epoch
       self.body = body
+      self.base = base
     }
 
     /// Whose past this is, and when; none where it is that of several.
@@ -53,6 +58,10 @@
     /// Somebody was told this time: what happens next needs a later one.
     @usableFromInline var isTold: Bool
     @usableFromInline var body: ClockBody
+    /// The time at which it last learned something: whoever knows that time knows its body.
+    @usableFromInline var learned: UInt32 = 0
+    /// An older body that `body` contains, kept because many others have it: what they send is not compared number by number.
+    @usableFromInline var base = ClockBody.empty
   }
 
   /// `capacity` threads, of which the first `threadCount` are initialised.
@@ -148,13 +157,14 @@
     self[thread].isTold = true
     let state = self[thread]
     nodes.retain(state.body)
-    return Snapshot(Epoch(thread: thread, time: state.time), state.body)
+    nodes.retain(state.base)
+    return Snapshot(Epoch(thread: thread, time: state.time), state.body, base: state.base)
   }
 
   /// The same, for more than one receiver: the thread's own time is put into the body once, so that whoever knows nothing else takes the body as it is.
   public mutating func broadcast(of thread: Int32) -> Snapshot {
     let state = self[thread]
-    if nodes.time(of: thread, in: state.body) < state.time { self[thread].body = nodes.raise(state.body, thread, to: state.time) }
+    if nodes.time(of: thread, in: state.body) < state.time { raise(thread, thread, to: state.time) }
     return snapshot(of: thread)
   }
 
@@ -168,14 +178,45 @@
       return
     }
     if self[thread].isTold { advance(thread) }
-    var body = nodes.join(self[thread].body, snapshot.body)
+    let state = self[thread]
+    self[thread].learned = state.time
+    if state.body == snapshot.body || state.base == snapshot.body {
+      // News of the sender alone.
+      if !epoch.isNone { raise(thread, epoch.thread, to: epoch.time) }
+      return
+    }
+    let isTheirs = state.body == snapshot.base || (state.time != .max && nodes.time(of: thread, in: snapshot.body) >= state.learned)
+    var body = snapshot.body
+    if isTheirs {
+      nodes.retain(body)
+      nodes.release(state.body)
+    } else {
+      body = nodes.join(state.body, body)
+    }
     if !epoch.isNone, nodes.time(of: epoch.thread, in: body) < epoch.time { body = nodes.raise(body, epoch.thread, to: epoch.time) }
     self[thread].body = body
   }
 
-  public mutating func retain(_ snapshot: Snapshot) { nodes.retain(snapshot.body) }
+  /// Puts a time into what a thread knows. A body that this takes the thread away from, and many others have, is remembered as its base.
+  private mutating func raise(_ thread: Int32, _ other: Int32, to time: UInt32) {
+    let (body, base) = (self[thread].body, self[thread].base)
+    if !body.isEmpty, nodes.referenceCount(body) > max(1, nodes.referenceCount(base)) {
+      nodes.retain(body)
+      nodes.release(base)
+      self[thread].base = body
+    }
+    self[thread].body = nodes.raise(body, other, to: time)
+  }
 
-  public mutating func release(_ snapshot: Snapshot) { nodes.release(snapshot.body) }
+  public mutating func retain(_ snapshot: Snapshot) {
+    nodes.retain(snapshot.body)
+    nodes.retain(snapshot.base)
+  }
+
+  public mutating func release(_ snapshot: Snapshot) {
+    nodes.release(snapshot.body)
+    nodes.release(snapshot.base)
+  }
 
   /// Adds what has happened so far in the thread to what a snapshot holds: a release of a lock, one more sender of a message.
   public mutating func publish(_ thread: Int32, into snapshot: inout Snapshot) {
@@ -196,13 +237,13 @@
     }
     if !snapshot.epoch.isNone { body = nodes.raise(body, snapshot.epoch.thread, to: snapshot.epoch.time) }
     if !other.epoch.isNone { body = nodes.raise(body, other.epoch.thread, to: other.epoch.time) }
-    nodes.release(snapshot.body)
+    release(snapshot)
     snapshot = Snapshot(.none, body)
   }
 
   private mutating func replace(_ snapshot: inout Snapshot, with other: Snapshot) {
-    nodes.retain(other.body)
-    nodes.release(snapshot.body)
+    retain(other)
+    release(snapshot)
     snapshot = other
   }
 

@@ -74,9 +74,17 @@ public struct TraceClocks: ~Copyable {
     if TraceOrder.isSource(event.kind) {
       let index = Int(truncatingIfNeeded: event.seq) & (Self.messageCount - 1)
       clocks.release(messages[index].snapshot)
-      messages[index] = Message(seq: event.seq, snapshot: clocks.broadcast(of: thread))
+      messages[index] = Message(seq: event.seq, snapshot: hasManyReceivers(event.kind) ? clocks.broadcast(of: thread) : clocks.snapshot(of: thread))
     }
     if event.kind == .traceInstall { keepInstall(event.seq, clocks.snapshot(of: thread)) }
+  }
+
+  /// Whether several vCPUs may wait for such an event, or for the one like it that comes next on its vCPU.
+  private func hasManyReceivers(_ kind: EventKind) -> Bool {
+    switch kind {
+    case .stopSend, .resumeSend, .modeEnter, .regionUnmap, .traceInstall: true
+    default: false
+    }
   }
 
   private mutating func receiveSources(_ event: Event, in thread: Int32) {
