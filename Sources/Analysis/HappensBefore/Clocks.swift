@@ -157,15 +157,17 @@
     self[thread].isTold = true
     let state = self[thread]
     nodes.retain(state.body)
-    nodes.retain(state.base)
-    return Snapshot(Epoch(thread: thread, time: state.time), state.body, base: state.base)
+    return Snapshot(Epoch(thread: thread, time: state.time), state.body)
   }
 
   /// The same, for more than one receiver: the thread's own time is put into the body once, so that whoever knows nothing else takes the body as it is.
   public mutating func broadcast(of thread: Int32) -> Snapshot {
     let state = self[thread]
     if nodes.time(of: thread, in: state.body) < state.time { raise(thread, thread, to: state.time) }
-    return snapshot(of: thread)
+    var snapshot = snapshot(of: thread)
+    snapshot.base = self[thread].base
+    nodes.retain(snapshot.base)
+    return snapshot
   }
 
   /// From now on, what the snapshot holds happened before what the thread does: for an acquire, a start, a delivery, a join. The snapshot stays.

@@ -5,7 +5,7 @@ internal import TraceOrder
 ///
 /// Memory is looked at in aligned words of 8 bytes. A write is what an event shows to have changed or been stored; of a page-write that is what changed
 /// in the page since it was last seen, taken at its word. A message is named by the event that sent it.
-struct TraceOperations {
+struct TraceOperations: ~Copyable {
   enum Operation {
     /// The guest-physical address of a word.
     case read(UInt64)

@@ -8,8 +8,7 @@ public struct TraceClocks: ~Copyable {
   @usableFromInline var clocks = Clocks()
   private var order: TraceOrder
   private let vcpuCount: Int
-  /// What each event that may still be waited for knew; in the place of its number modulo their count, where a later one takes over.
-  private var messages: [Message]
+  private var messages = MessageRing()
   /// What the installation of each trace knew, for the traps that come much later; with some that are gone.
   private var installs: [UInt64: Clocks.Snapshot] = [:]
   private var installLimit = 1024
@@ -19,11 +18,6 @@ public struct TraceClocks: ~Copyable {
   private var firstSeq: UInt64 = 0
   /// How often an event waited for one that is no longer kept, or that nobody can wait for.
   public private(set) var unknownSources = 0
-
-  private struct Message {
-    var seq: UInt64 = 0
-    var snapshot = Clocks.Snapshot.empty
-  }
 
   /// What a vCPU knew when it was let out of the stop state or the mode. Whoever stops it next waits for that, and mostly knows it all: that it was
   /// stopped, and by whom it was resumed.
@@ -36,13 +30,9 @@ public struct TraceClocks: ~Copyable {
     var resume = Clocks.Epoch.none
   }
 
-  /// A power of two. Whoever waits for something longer ago may find it gone.
-  private static let messageCount = 1 << 16
-
   public init(vcpuCount: Int) {
     self.vcpuCount = vcpuCount
     order = TraceOrder(vcpuCount: vcpuCount)
-    messages = Array(repeating: Message(), count: Self.messageCount)
     wakes = Array(repeating: Wake(), count: vcpuCount)
     for _ in 0...vcpuCount { _ = clocks.addThread() }
   }
@@ -57,26 +47,26 @@ public struct TraceClocks: ~Copyable {
   @inlinable public func isOrdered(_ epoch: Clocks.Epoch, before vcpu: UInt16) -> Bool { clocks.isOrdered(epoch, before: thread(of: vcpu)) }
 
   /// Takes the next event that orders something.
-  public mutating func take(_ event: Event) {
-    if firstSeq == 0 { firstSeq = event.seq }
-    order.take(event)
+  public mutating func take(_ event: borrowing Event) {
+    let (kind, seq) = (event.kind, event.seq)
+    if firstSeq == 0 { firstSeq = seq }
     let thread = thread(of: event.vcpu)
-    // Did it do anything while it was stopped? A faulty recorder's vCPU may.
-    if event.kind == .resumeTake, Int(event.vcpu) < vcpuCount, wakes[Int(event.vcpu)].ack != clocks.lastEpoch(of: thread) {
-      wakes[Int(event.vcpu)].ack = .none
-    }
-    if event.kind == .stopSend {
-      receiveWake(event, in: thread)
-    } else {
-      receiveSources(event, in: thread)
+    switch kind {
+    case .stopSend: receiveWake(of: event.a, in: thread)
+    case .stopAck, .resumeSend: receive(event.cause, in: thread, isOnlyReceiver: TraceOrder.isOnlyReceiver(kind))
+    case .resumeTake: receiveResume(event, in: thread)
+    case .modeReturn: break
+    default:
+      order.take(event)
+      let isOnlyReceiver = TraceOrder.isOnlyReceiver(kind)
+      for index in order.sources.indices { receive(order.sources[index], in: thread, isOnlyReceiver: isOnlyReceiver) }
     }
     if noteWake(event, thread) { return }
-    if TraceOrder.isSource(event.kind) {
-      let index = Int(truncatingIfNeeded: event.seq) & (Self.messageCount - 1)
-      clocks.release(messages[index].snapshot)
-      messages[index] = Message(seq: event.seq, snapshot: hasManyReceivers(event.kind) ? clocks.broadcast(of: thread) : clocks.snapshot(of: thread))
+    if TraceOrder.isSource(event) {
+      let snapshot = hasManyReceivers(kind) ? clocks.broadcast(of: thread) : clocks.snapshot(of: thread)
+      clocks.release(messages.keep(snapshot, of: seq))
     }
-    if event.kind == .traceInstall { keepInstall(event.seq, clocks.snapshot(of: thread)) }
+    if kind == .traceInstall { keepInstall(seq, clocks.snapshot(of: thread)) }
   }
 
   /// Whether several vCPUs may wait for such an event, or for the one like it that comes next on its vCPU.
@@ -87,37 +77,47 @@ public struct TraceClocks: ~Copyable {
     }
   }
 
-  private mutating func receiveSources(_ event: Event, in thread: Int32) {
-    let isOnlyReceiver = TraceOrder.isOnlyReceiver(event.kind)
-    for seq in order.sources {
-      let index = Int(truncatingIfNeeded: seq) & (Self.messageCount - 1)
-      let message = messages[index]
-      if message.seq == seq {
-        clocks.receive(message.snapshot, in: thread)
-        if event.kind == .resumeTake, Int(event.vcpu) < vcpuCount { wakes[Int(event.vcpu)].resume = message.snapshot.sender }
-        if isOnlyReceiver {
-          clocks.release(message.snapshot)
-          messages[index] = Message()
-        }
-      } else if let install = installs[seq] {
-        clocks.receive(install, in: thread)
-      } else if seq >= firstSeq {
-        receiveAll(in: thread)
-      }
+  /// Receives what the event of that number knew. Returns whose past that was, nobody's where it is not kept.
+  @discardableResult
+  private mutating func receive(_ seq: UInt64, in thread: Int32, isOnlyReceiver: Bool) -> Clocks.Epoch {
+    if let snapshot = messages.find(seq, takesOut: isOnlyReceiver) {
+      clocks.receive(snapshot, in: thread)
+      if isOnlyReceiver { clocks.release(snapshot) }
+      return snapshot.sender
     }
+    if seq == 0 { return .none }
+    if let install = installs[seq] {
+      clocks.receive(install, in: thread)
+    } else if seq >= firstSeq {
+      receiveAll(in: thread)
+    }
+    return .none
+  }
+
+  /// A vCPU that is resumed waits for the resume signal.
+  private mutating func receiveResume(_ event: borrowing Event, in thread: Int32) {
+    let index = Int(event.vcpu)
+    guard index < vcpuCount else {
+      receive(event.cause, in: thread, isOnlyReceiver: true)
+      return
+    }
+    // Did it do anything while it was stopped? A faulty recorder's vCPU may.
+    if wakes[index].ack != clocks.lastEpoch(of: thread) { wakes[index].ack = .none }
+    let sender = receive(event.cause, in: thread, isOnlyReceiver: true)
+    if !sender.isNone { wakes[index].resume = sender }
   }
 
   /// A stop signal waits for its target's wake-up.
-  private mutating func receiveWake(_ event: Event, in thread: Int32) {
-    guard event.a < UInt64(vcpuCount) else { return }
-    let wake = wakes[Int(event.a)]
+  private mutating func receiveWake(of target: UInt64, in thread: Int32) {
+    guard target < UInt64(vcpuCount) else { return }
+    let wake = wakes[Int(target)]
     let knowsAll =
       !wake.ack.isNone && !wake.resume.isNone && clocks.isOrdered(wake.ack, before: thread) && clocks.isOrdered(wake.resume, before: thread)
     if wake.seq != 0, !knowsAll { clocks.receive(wake.snapshot, in: thread) }
   }
 
   /// Takes down what the vCPU's next stop will wait for; true for a wake-up, which nothing else waits for.
-  private mutating func noteWake(_ event: Event, _ thread: Int32) -> Bool {
+  private mutating func noteWake(_ event: borrowing Event, _ thread: Int32) -> Bool {
     let index = Int(event.vcpu)
     guard index < vcpuCount else { return false }
     switch event.kind {
@@ -159,10 +159,7 @@ public struct TraceClocks: ~Copyable {
   public mutating func forget() {
     order.forget()
     firstSeq = 0
-    for index in messages.indices where messages[index].seq != 0 {
-      clocks.release(messages[index].snapshot)
-      messages[index] = Message()
-    }
+    messages.removeAll { clocks.release($0) }
     for install in installs.values { clocks.release(install) }
     installs.removeAll()
     for index in wakes.indices {

@@ -5,7 +5,7 @@ public import TraceEvents
 /// An edge exists only where somebody waited. Most events that wait name what they waited for, in `cause` or in their data; the rest is what the
 /// protocol itself makes one event wait for (US20180307829A1): a next-in for the first entry, the last exit for the exits before it, a stop signal for
 /// the wake-up before it, a trapped write for the trace that made it trap. The recorder's own locks order nothing.
-public struct TraceOrder {
+public struct TraceOrder: ~Copyable {
   /// The events that the one just taken waited for, earlier events of any vCPU. Some may be of its own vCPU; that says nothing new.
   public private(set) var sources: [UInt64] = []
 
@@ -57,6 +57,11 @@ public struct TraceOrder {
     }
   }
 
+  /// Whether a later event may wait for this one: of the entries, for those alone that open the mode.
+  static func isSource(_ event: borrowing Event) -> Bool {
+    isSource(event.kind) && (event.kind != .modeEnter || event.a == EntryPath.first.rawValue || event.a == EntryPath.handedOver.rawValue)
+  }
+
   /// Whether what such an event waited for is waited for by nobody else: it need not be kept. (A faulty recorder's second one finds it gone.)
   public static func isOnlyReceiver(_ kind: EventKind) -> Bool {
     switch kind {
@@ -76,7 +81,7 @@ public struct TraceOrder {
   var installs: Set<UInt64> { traces.seqs }
 
   /// Takes the next event of the trace, and fills in `sources`.
-  public mutating func take(_ event: Event) {
+  public mutating func take(_ event: borrowing Event) {
     sources.removeAll(keepingCapacity: true)
     switch event.kind {
     case .stopAck, .resumeSend: waitFor(event.cause)
@@ -84,11 +89,11 @@ public struct TraceOrder {
     case .vcpuOffline:
       waitFor(event.cause)
       if Int(event.vcpu) < offlines.count { offlines[Int(event.vcpu)] = event.seq }
-    case .interruptRaise: coalesce(event.seq, into: &raised[Line(target: event.a, vector: event.b), default: []])
+    case .interruptRaise: Self.coalesce(event.seq, into: &raised[Line(target: event.a, vector: event.b), default: []])
     case .vcpuUnhalt: takeDelivery(event, vector: nil)
     case .interruptDeliver: takeDelivery(event, vector: event.a)
     case .privilegedRaise:
-      if event.a < UInt64(latched.count) { coalesce(event.seq, into: &latched[Int(event.a)]) }
+      if event.a < UInt64(latched.count) { Self.coalesce(event.seq, into: &latched[Int(event.a)]) }
     case .rendezvousClaim: waitForLatched(event)
     case .regionUnmap:
       waitFor(event.cause)
@@ -128,7 +133,7 @@ public struct TraceOrder {
   }
 
   /// The map waits for its acks; and nobody who is offline was waited for but by finding it so.
-  private mutating func takeMap(_ event: Event) {
+  private mutating func takeMap(_ event: borrowing Event) {
     for seq in event.words { waitFor(seq) }
     for index in offlines.indices where offlines[index] != 0 {
       waitFor(offlines[index])
@@ -137,19 +142,19 @@ public struct TraceOrder {
   }
 
   /// A vCPU that is not born stopped came online because it found the mode free: after the last unmap.
-  private mutating func takeOnline(_ event: Event) {
+  private mutating func takeOnline(_ event: borrowing Event) {
     waitFor(event.cause)
     if Int(event.vcpu) < offlines.count { offlines[Int(event.vcpu)] = 0 }
     if event.a == 0 { waitFor(lastUnmap) }
   }
 
-  private func coalesce(_ seq: UInt64, into list: inout [UInt64]) {
-    if list.count >= Self.coalescedLimit { list.removeFirst() }
+  private static func coalesce(_ seq: UInt64, into list: inout [UInt64]) {
+    if list.count >= coalescedLimit { list.removeFirst() }
     list.append(seq)
   }
 
   /// A delivery is that of the interrupt it names, and of those that coalesced into it.
-  private mutating func takeDelivery(_ event: Event, vector: UInt64?) {
+  private mutating func takeDelivery(_ event: borrowing Event, vector: UInt64?) {
     waitFor(event.cause)
     if let vector {
       for seq in raised.removeValue(forKey: Line(target: UInt64(event.vcpu), vector: vector)) ?? [] where seq != event.cause { waitFor(seq) }
@@ -158,13 +163,13 @@ public struct TraceOrder {
     }
   }
 
-  private mutating func waitForLatched(_ event: Event) {
+  private mutating func waitForLatched(_ event: borrowing Event) {
     waitFor(event.cause)
     guard Int(event.vcpu) < latched.count else { return }
     for seq in latched[Int(event.vcpu)] where seq != event.cause { waitFor(seq) }
   }
 
-  private mutating func noteWake(_ event: Event) {
+  private mutating func noteWake(_ event: borrowing Event) {
     if Int(event.vcpu) < wakes.count { wakes[Int(event.vcpu)] = event.seq }
   }
 
@@ -173,10 +178,9 @@ public struct TraceOrder {
   }
 
   /// The first entry waits for the map by program order; each next one waits until the first one is in.
-  private mutating func takeEntry(_ event: Event) {
+  private mutating func takeEntry(_ event: borrowing Event) {
     turn(to: event.b)
-    waitForLatched(event)
-    if Int(event.vcpu) < latched.count { latched[Int(event.vcpu)].removeAll() }
+    // Before the interrupts: whoever was told of the entry mostly knows of them.
     switch EntryPath(rawValue: event.a) {
     case .first: rendezvous.firstEntry = event.seq
     case .next: waitFor(rendezvous.firstEntry)
@@ -185,13 +189,15 @@ public struct TraceOrder {
       rendezvous.firstEntry = event.seq
     case nil: break
     }
+    waitForLatched(event)
+    if Int(event.vcpu) < latched.count { latched[Int(event.vcpu)].removeAll(keepingCapacity: true) }
   }
 
-  private mutating func takeExit(_ event: Event) {
+  private mutating func takeExit(_ event: borrowing Event) {
     turn(to: event.b)
     if event.a != ExitPath.notLast.rawValue {
       sources += rendezvous.exits
-      rendezvous.exits.removeAll()
+      rendezvous.exits.removeAll(keepingCapacity: true)
     }
     if event.a == ExitPath.handOver.rawValue { rendezvous.handOver = event.seq }
     if event.a != ExitPath.last.rawValue { rendezvous.exits.append(event.seq) }

@@ -24,11 +24,11 @@ struct TraceOrigins {
   /// The installations of all pages that carry a trace.
   var seqs: Set<UInt64> { Set(spans.map(\.seq) + [unkept]) }
 
-  mutating func install(_ event: Event) { replace(event, with: event.seq) }
+  mutating func install(_ event: borrowing Event) { replace(event, with: event.seq) }
 
-  mutating func remove(_ event: Event) { replace(event, with: 0) }
+  mutating func remove(_ event: borrowing Event) { replace(event, with: 0) }
 
-  private mutating func replace(_ event: Event, with seq: UInt64) {
+  private mutating func replace(_ event: borrowing Event, with seq: UInt64) {
     let low = event.gpa >> 12
     let end = low + min(event.a, 1 << 52)
     guard low < end else { return }
