@@ -189,7 +189,7 @@ extension StopJudge {
   /// A vCPU that goes back to the guest must be where it was: by the recorder's account then, and by the events' own.
   func judgeReturn(_ event: borrowing EventView, _ state: VCPU, _ findings: inout FindingCollector) {
     let saved = state.saved
-    guard saved.seq != 0 else { return }
+    if saved.agrees(with: event) { return }
     let (seq, vcpu) = (event.seq, event.vcpu)
     let returned = Activity(rawValue: event.a)
     var differences: [String] = []

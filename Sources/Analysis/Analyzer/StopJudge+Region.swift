@@ -21,6 +21,7 @@ extension StopJudge {
 
   /// A vCPU that is outside from here on must find the region gone and the mode empty.
   mutating func judgeFreed(_ event: borrowing EventView, _ findings: inout FindingCollector) {
+    guard now.inMode > 0 || view == .mapped else { return }
     let index = Int(event.vcpu)
     let state = vcpus[index]
     let (seq, vcpu, kind) = (event.seq, event.vcpu, event.kind)

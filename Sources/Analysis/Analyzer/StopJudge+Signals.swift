@@ -27,8 +27,13 @@ extension StopJudge {
     guard event.a < UInt64(vcpus.count) else { return }
     let target = Int(event.a)
     judgeSender(event, &findings)
-    let state = vcpus[target]
     let (seq, number) = (event.seq, event.b)
+    if vcpus[target].place == .outside, vcpus[target].stop == 0, vcpus[target].resume == 0 {
+      vcpus[target].stop = seq
+      vcpus[target].stopNumber = number
+      return
+    }
+    let state = vcpus[target]
     if state.place == .offline || (state.place == .stopped && state.wasBornStopped) {
       judgeStopOfAbsent(event, state, &findings)
     } else if state.knowsSignals, state.stop != 0 || state.resume != 0 || state.place == .stopped {
@@ -80,8 +85,20 @@ extension StopJudge {
 
   mutating func judgeAck(_ event: borrowing EventView, _ findings: inout FindingCollector) {
     let index = Int(event.vcpu)
-    let state = vcpus[index]
-    let (seq, vcpu, cause) = (event.seq, event.vcpu, event.cause)
+    let isInGuest = vcpus[index].isInGuest
+    let isAnswer = vcpus[index].stop != 0 && event.cause == vcpus[index].stop
+    if isInGuest || !isAnswer, !judgeOddAck(event, vcpus[index], isAnswer: isAnswer, &findings) { return }
+    if !vcpus[index].owesReturn || vcpus[index].saved.seq == 0 { save(index, event, activity: event.a) }
+    vcpus[index].stoppedBy = event.b
+    vcpus[index].stop = 0
+    vcpus[index].knowsSignals = true
+    move(index, to: .stopped, at: event.seq)
+    vcpus[index].toldRan = isInGuest
+  }
+
+  /// An ack out of the guest, or of no stop signal; false where it puts nobody in the stop state.
+  private mutating func judgeOddAck(_ event: borrowing EventView, _ state: VCPU, isAnswer: Bool, _ findings: inout FindingCollector) -> Bool {
+    let (index, seq, vcpu) = (Int(event.vcpu), event.seq, event.vcpu)
     if state.isInGuest, state.place != .unknown, !explains(state.root, .stopRanWhileStopped, &findings) {
       findings.report(
         .stopRanWhileStopped, at: event, expected: "A vCPU leaves the guest before it says that it is stopped.",
@@ -91,22 +108,13 @@ extension StopJudge {
           Finding.Reason(seq: state.lastEnter, what: "vCPU \(vcpu) entered the guest")))
       vcpus[index].toldRan = true
     }
-    let isAnswer = state.stop != 0 && cause == state.stop
-    if state.knowsSignals, !isAnswer {
-      if !explains(state.root, .stopSpuriousAck, &findings) { reportSpuriousAck(event, state, &findings) }
-      vcpus[index].root = .stopSpuriousAck
-      // Nobody stopped it: it counts as stopped for nobody. What it says of where it is, it will be held to all the same.
-      if state.stop == 0 {
-        if state.place == .outside { save(index, event, activity: event.a) }
-        return
-      }
-    }
-    if !state.owesReturn || state.saved.seq == 0 { save(index, event, activity: event.a) }
-    vcpus[index].stoppedBy = event.b
-    vcpus[index].stop = 0
-    vcpus[index].knowsSignals = true
-    move(index, to: .stopped, at: seq)
-    vcpus[index].toldRan = state.isInGuest
+    guard state.knowsSignals, !isAnswer else { return true }
+    if !explains(state.root, .stopSpuriousAck, &findings) { reportSpuriousAck(event, state, &findings) }
+    vcpus[index].root = .stopSpuriousAck
+    // Nobody stopped it: it counts as stopped for nobody. What it says of where it is, it will be held to all the same.
+    if state.stop != 0 { return true }
+    if state.place == .outside { save(index, event, activity: event.a) }
+    return false
   }
 
   private func reportSpuriousAck(_ event: borrowing EventView, _ state: VCPU, _ findings: inout FindingCollector) {
@@ -133,8 +141,14 @@ extension StopJudge {
   mutating func judgeResumeSend(_ event: borrowing EventView, _ findings: inout FindingCollector) {
     guard event.a < UInt64(vcpus.count) else { return }
     let target = Int(event.a)
-    let state = vcpus[target]
     let (seq, number) = (event.seq, event.b)
+    if vcpus[target].place == .stopped, vcpus[target].resume == 0, now.inMode == 0, view == .unmapped {
+      vcpus[target].resume = seq
+      vcpus[target].resumeNumber = number
+      vcpus[target].resumeIsPremature = false
+      return
+    }
+    let state = vcpus[target]
     if state.knowsSignals, state.resume != 0 {
       if !explains(state.root, .stopDoubleSignal, &findings) {
         findings.report(
@@ -165,16 +179,26 @@ extension StopJudge {
 
   mutating func judgeResumeTake(_ event: borrowing EventView, _ findings: inout FindingCollector) {
     let index = Int(event.vcpu)
-    let state = vcpus[index]
-    var isWrong = false
-    if state.place == .stopped || state.place == .inMode || state.place == .claiming { isWrong = judgeWake(event, state, &findings) }
-    if state.place == .leaving { isWrong = judgeNotLast(event, state, &findings) }
-    if state.place == .stopped, !isWrong { judgeReturn(event, state, &findings) }
+    if !isOrdinaryWake(event) { judgeOddWake(event, vcpus[index], &findings) }
     vcpus[index].resume = 0
     vcpus[index].resumeIsPremature = false
     vcpus[index].knowsSignals = true
     goBack(index, event)
     judgeFreed(event, &findings)
+  }
+
+  /// A stopped vCPU takes the resume of the rendezvous that stopped it, sent after the last exit, and is where it was.
+  private func isOrdinaryWake(_ event: borrowing EventView) -> Bool {
+    let index = Int(event.vcpu)
+    return vcpus[index].place == .stopped && vcpus[index].resume != 0 && event.cause == vcpus[index].resume && !vcpus[index].resumeIsPremature
+      && vcpus[index].resumeNumber == vcpus[index].stoppedBy && event.b == vcpus[index].stoppedBy && vcpus[index].saved.agrees(with: event)
+  }
+
+  private mutating func judgeOddWake(_ event: borrowing EventView, _ state: VCPU, _ findings: inout FindingCollector) {
+    var isWrong = false
+    if state.place == .stopped || state.place == .inMode || state.place == .claiming { isWrong = judgeWake(event, state, &findings) }
+    if state.place == .leaving { isWrong = judgeNotLast(event, state, &findings) }
+    if state.place == .stopped, !isWrong { judgeReturn(event, state, &findings) }
   }
 
   /// Whether the resume that a vCPU takes is one that it may take.

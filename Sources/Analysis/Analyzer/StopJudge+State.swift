@@ -28,6 +28,12 @@ extension StopJudge {
     /// What the events before say by themselves, for comparison with what the recorder says.
     var ownActivity: UInt64 = 0
     var knowsOwn = false
+
+    /// Whether the return that the event tells is to just that, as far as anything is known.
+    func agrees(with event: borrowing EventView) -> Bool {
+      if seq == 0 { return true }
+      return event.a == activity && (!knowsOwn || event.a == ownActivity) && (!hasRegisters || (event.c == digest && event.rip == rip))
+    }
   }
 
   struct VCPU: BitwiseCopyable {

@@ -3,8 +3,9 @@ extension Event {
   ///
   /// Bytes behind the last whole word do not count.
   public var words: [UInt64] {
-    stride(from: 0, to: data.count - data.count % 8, by: 8).map { start in
-      (0..<8).reduce(0) { $0 | UInt64(data[start + $1]) << UInt64($1 * 8) }
+    // SAFETY: as many whole words as the bytes hold.
+    unsafe data.withUnsafeBytes { bytes in
+      (0..<bytes.count / 8).map { unsafe UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: $0 * 8, as: UInt64.self)) }
     }
   }
 
