@@ -87,10 +87,6 @@
   @inline(__always)
   func isUnique(_ body: ClockBody) -> Bool { unsafe counts[body.node] == 1 }
 
-  /// How many hold a body.
-  @inline(__always)
-  func referenceCount(_ body: ClockBody) -> UInt32 { body.isEmpty ? 0 : unsafe counts[body.node] }
-
   @inline(__always)
   func retain(_ body: ClockBody) {
     // SAFETY: the node is below `used`. The count of node 0 is never looked at.

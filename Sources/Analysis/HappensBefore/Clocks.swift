@@ -6,8 +6,8 @@
 ///
 /// A thread's time advances lazily: with the first access, or the first news, after a snapshot. So a time that somebody was told stands for
 /// one past and one body, and whoever knows a thread's time knows that body too: receiving what is known already costs one comparison. It works the
-/// other way round as well: whoever knows the time at which the receiver last learned something knows all that the receiver does, and what it sends
-/// is simply taken over.
+/// other way round as well: whoever knows the time at which the receiver last learned something, or whose body the receiver took over whole, knows all
+/// that the receiver does, and what it sends is simply taken over.
 ///
 /// Times are 32 bits and stick at the greatest. From there on an access can look ordered that is not; nothing looks unordered that is.
 ///
@@ -34,14 +34,14 @@
     /// Whose past this is, and when; no thread's where several were joined.
     @usableFromInline var epoch: Epoch
     @usableFromInline var body: ClockBody
-    /// An older body that is known to be contained in `body`; often empty.
-    @usableFromInline var base: ClockBody
+    /// Who knew just what `body` says, and when; none where that is nobody but the sender.
+    @usableFromInline var origin: Epoch
 
     @inlinable
-    init(_ epoch: Epoch, _ body: ClockBody, base: ClockBody = .empty) {
+    init(_ epoch: Epoch, _ body: ClockBody, origin: Epoch = .none) {
       self.epoch = epoch
       self.body = body
-      self.base = base
+      self.origin = origin
     }
 
     /// Whose past this is, and when; none where it is that of several.
@@ -60,8 +60,8 @@
     @usableFromInline var body: ClockBody
     /// The time at which it last learned something: whoever knows that time knows its body.
     @usableFromInline var learned: UInt32 = 0
-    /// An older body that `body` contains, kept because many others have it: what they send is not compared number by number.
-    @usableFromInline var base = ClockBody.empty
+    /// Whose body this is, and from when, where it was taken over as it is and nothing came to it since: whoever knows that epoch knows it too.
+    @usableFromInline var origin = Epoch.none
   }
 
   /// `capacity` threads, of which the first `threadCount` are initialised.
@@ -157,17 +157,17 @@
     self[thread].isTold = true
     let state = self[thread]
     nodes.retain(state.body)
-    return Snapshot(Epoch(thread: thread, time: state.time), state.body)
+    return Snapshot(Epoch(thread: thread, time: state.time), state.body, origin: state.origin)
   }
 
   /// The same, for more than one receiver: the thread's own time is put into the body once, so that whoever knows nothing else takes the body as it is.
   public mutating func broadcast(of thread: Int32) -> Snapshot {
     let state = self[thread]
-    if nodes.time(of: thread, in: state.body) < state.time { raise(thread, thread, to: state.time) }
-    var snapshot = snapshot(of: thread)
-    snapshot.base = self[thread].base
-    nodes.retain(snapshot.base)
-    return snapshot
+    if nodes.time(of: thread, in: state.body) < state.time {
+      self[thread].body = nodes.raise(state.body, thread, to: state.time)
+      self[thread].origin = .none
+    }
+    return snapshot(of: thread)
   }
 
   /// From now on, what the snapshot holds happened before what the thread does: for an acquire, a start, a delivery, a join. The snapshot stays.
@@ -182,16 +182,18 @@
     if self[thread].isTold { advance(thread) }
     let state = self[thread]
     self[thread].learned = state.time
-    if state.body == snapshot.body || state.base == snapshot.body {
+    self[thread].origin = .none
+    if state.body == snapshot.body || isKnown(snapshot.origin, to: thread) {
       // News of the sender alone.
-      if !epoch.isNone { raise(thread, epoch.thread, to: epoch.time) }
+      if !epoch.isNone { self[thread].body = nodes.raise(state.body, epoch.thread, to: epoch.time) }
       return
     }
-    let isTheirs = state.body == snapshot.base || (state.time != .max && nodes.time(of: thread, in: snapshot.body) >= state.learned)
     var body = snapshot.body
-    if isTheirs {
+    let isTakenOver = contains(body, allOf: state, of: thread)
+    if isTakenOver {
       nodes.retain(body)
       nodes.release(state.body)
+      if epoch.time != .max { self[thread].origin = epoch }
     } else {
       body = nodes.join(state.body, body)
     }
@@ -199,26 +201,17 @@
     self[thread].body = body
   }
 
-  /// Puts a time into what a thread knows. A body that this takes the thread away from, and many others have, is remembered as its base.
-  private mutating func raise(_ thread: Int32, _ other: Int32, to time: UInt32) {
-    let (body, base) = (self[thread].body, self[thread].base)
-    if !body.isEmpty, nodes.referenceCount(body) > max(1, nodes.referenceCount(base)) {
-      nodes.retain(body)
-      nodes.release(base)
-      self[thread].base = body
-    }
-    self[thread].body = nodes.raise(body, other, to: time)
+  private func isKnown(_ origin: Epoch, to thread: Int32) -> Bool { !origin.isNone && isOrdered(origin, before: thread) }
+
+  /// Whether a body that somebody sent surely holds all that a thread knows.
+  private func contains(_ body: ClockBody, allOf state: Thread, of thread: Int32) -> Bool {
+    if state.time != .max, nodes.time(of: thread, in: body) >= state.learned { return true }
+    return !state.origin.isNone && nodes.time(of: state.origin.thread, in: body) >= state.origin.time
   }
 
-  public mutating func retain(_ snapshot: Snapshot) {
-    nodes.retain(snapshot.body)
-    nodes.retain(snapshot.base)
-  }
+  public mutating func retain(_ snapshot: Snapshot) { nodes.retain(snapshot.body) }
 
-  public mutating func release(_ snapshot: Snapshot) {
-    nodes.release(snapshot.body)
-    nodes.release(snapshot.base)
-  }
+  public mutating func release(_ snapshot: Snapshot) { nodes.release(snapshot.body) }
 
   /// Adds what has happened so far in the thread to what a snapshot holds: a release of a lock, one more sender of a message.
   public mutating func publish(_ thread: Int32, into snapshot: inout Snapshot) {

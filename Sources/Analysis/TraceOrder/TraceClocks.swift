@@ -24,7 +24,7 @@ public struct TraceClocks: ~Copyable {
   private struct Wake {
     var seq: UInt64 = 0
     var snapshot = Clocks.Snapshot.empty
-    /// What it had done when it acknowledged its stop; nobody's where it did more until it woke, or was in the mode.
+    /// What it had done when it acknowledged its stop, or left the mode; nobody's where it did more until it woke.
     var ack = Clocks.Epoch.none
     /// What whoever resumed it had done by then; nobody's where it woke without.
     var resume = Clocks.Epoch.none
@@ -121,7 +121,7 @@ public struct TraceClocks: ~Copyable {
     let index = Int(event.vcpu)
     guard index < vcpuCount else { return false }
     switch event.kind {
-    case .stopAck: wakes[index].ack = clocks.lastEpoch(of: thread)
+    case .stopAck, .modeExit: wakes[index].ack = clocks.lastEpoch(of: thread)
     case .modeEnter: wakes[index].ack = .none
     case .resumeTake, .modeReturn:
       clocks.release(wakes[index].snapshot)
