@@ -85,11 +85,12 @@ public struct Analyzer: ~Copyable, TracePass {
 
   mutating func noteSilence(until time: UInt64) { stop.silence = time - min(lastMoveTime, time) }
 
-  /// Shows an event to those that care. The tree's judge comes last of the judges: it moves `protection` on.
+  /// Shows an event to those that care. The tree's judge comes last of the judges: it moves `protection` on. (The others only look at that; it is lent
+  /// to them `inout` because 6.3.1 copies a value of its size at each call that borrows it.)
   mutating func dispatch(_ event: borrowing EventView, _ judges: Interests) {
     if judges.contains(.engine) { noteSession(event) }
     if judges.contains(.stop) { stop.judge(event, &findings) }
-    if judges.contains(.races) { scout.look(event, facts, protection) }
+    if judges.contains(.races) { scout.look(event, facts, &protection) }
     // Most writes are to pages that protection never had to do with: nobody below would look at them.
     let kind = event.kind
     if kind == .pageWrite || kind == .guestWrite, !protection.concerns(event.gpa >> 12) {
@@ -97,9 +98,10 @@ public struct Analyzer: ~Copyable, TracePass {
       if findings.hasPending { findings.settle() }
       return
     }
-    if judges.contains(.integrity) { integrity.judge(event, facts, protection, &findings) }
-    if judges.contains(.alerts) || alerts.isAfterHole { alerts.judge(event, facts, protection, &findings) }
+    if judges.contains(.integrity) { integrity.judge(event, facts, &protection, &findings) }
+    if judges.contains(.alerts) || alerts.isAfterHole { alerts.judge(event, facts, &protection, &findings) }
     if judges.contains(.tree) { tree.judge(event, facts, &protection, &findings) }
+    if judges.contains(.modes) { protection.noteMode(event) }
     if judges.contains(.facts) { facts.apply(event) }
     if findings.hasPending { findings.settle() }
   }

@@ -6,7 +6,7 @@ struct IntegrityJudge {
 
   /// Looks at the next event. `facts` and `protection` are what was so before it.
   mutating func judge(
-    _ event: borrowing EventView, _ facts: borrowing Facts, _ protection: borrowing Protection, _ findings: inout FindingCollector
+    _ event: borrowing EventView, _ facts: borrowing Facts, _ protection: inout Protection, _ findings: inout FindingCollector
   ) {
     switch event.kind {
     case .pageWrite:

@@ -14,6 +14,9 @@ struct Interests: OptionSet {
   /// Orders, and accesses to memory.
   static let races = Interests(rawValue: 1 << 6)
 
+  /// Who is in integrity mode, and nothing else that protection has to do with.
+  static let modes = Interests(rawValue: 1 << 7)
+
   static func judges(of kind: EventKind) -> Interests {
     switch kind {
     case .sessionStart, .sessionEnd, .eventsLost: [.engine, .facts, .stop, .integrity, .alerts, .tree]
@@ -31,7 +34,7 @@ struct Interests: OptionSet {
     case .guestExit: [.stop, .integrity, .facts]
     case .vcpuHalt: [.stop, .integrity, .facts]
     case .vcpuOffline, .integrityEnter, .integrityLeave: [.stop, .integrity, .tree, .facts, .races]
-    case .vcpuOnline, .stopAck, .modeEnter, .modeExit, .resumeTake, .modeReturn: [.stop, .tree, .facts, .races]
+    case .vcpuOnline, .stopAck, .modeEnter, .modeExit, .resumeTake, .modeReturn: [.stop, .modes, .facts, .races]
     case .vcpuUnhalt, .rendezvousClaim, .regionMap, .regionUnmap: [.stop, .facts, .races]
     case .interruptDeliver: [.stop, .integrity, .races]
     // What moves: signals, interrupts on their way, and kinds that this version does not know.

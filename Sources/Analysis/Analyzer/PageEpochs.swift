@@ -2,7 +2,7 @@
 /// before; a moment for each vCPU where several write a page in no order.
 @safe struct PageEpochs: ~Copyable {
   struct Record: BitwiseCopyable {
-    /// Of the owner's clock; for a shared page the number of its row of moments.
+    /// Of the owner's clock; for a shared page the number of its row of moments, for a watched one what `take` was told.
     var time: UInt32 = 0
     var owner = PageEpochs.nobody
   }
@@ -116,8 +116,8 @@
   @inline(__always)
   mutating func note(inRow row: UInt32, vcpu: Int, time: UInt32) { rows[Int(row) * vcpuCount + vcpu] = time }
 
-  /// The last writes of the page, one a vCPU; they are kept elsewhere from here on.
-  mutating func take(_ frame: UInt64) -> [(vcpu: Int, time: UInt32)] {
+  /// The last writes of the page, one a vCPU; they are kept elsewhere from here on: at `index`.
+  mutating func take(_ frame: UInt64, for index: UInt32) -> [(vcpu: Int, time: UInt32)] {
     let record = self[frame]
     var writes: [(vcpu: Int, time: UInt32)] = []
     if record.owner == Self.shared {
@@ -130,7 +130,7 @@
     } else if record.owner < vcpuCount {
       writes.append((Int(record.owner), record.time))
     }
-    self[frame] = Record(time: 0, owner: Self.watched)
+    self[frame] = Record(time: index, owner: Self.watched)
     return writes
   }
 

@@ -108,10 +108,15 @@ extension Protection {
       tree.setBase(event.gpa >> 12, at: ProtectedTree.Moment(seq: event.seq, vcpu: event.vcpu), traced)
       markNews()
     case .entryPointSet, .registrationLocked: registration.apply(event)
-    default:
-      if event.kind == .modeEnter, Int(event.vcpu) < calls.count { owedCalls[Int(event.vcpu)] = calls[Int(event.vcpu)] }
-      modes.apply(event)
+    default: noteMode(event)
     }
+  }
+
+  /// The part of `apply` for events that say which mode a vCPU is in.
+  mutating func noteMode(_ event: borrowing EventView) {
+    if !tree.news.isEmpty { tree.news.removeAll() }
+    if event.kind == .modeEnter, Int(event.vcpu) < calls.count { owedCalls[Int(event.vcpu)] = calls[Int(event.vcpu)] }
+    modes.apply(event)
   }
 
   private mutating func applyCall(_ event: borrowing EventView) {

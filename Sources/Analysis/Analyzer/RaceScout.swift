@@ -30,7 +30,9 @@ struct RaceScout: ~Copyable {
   var vcpus: VCPUTable<VCPU>
   var pages: PageEpochs
   private var clocks: TraceClocks
-  private var histories: [UInt64: PageHistory] = [:]
+  private var histories: [PageHistory] = []
+  /// Where the history of a page is that `pages` has no room for.
+  private var farHistories: [UInt64: Int] = [:]
   private(set) var suspects = RaceSuspects()
   /// Pages whose protection may yet change: a trace that changes that of millions, over and over, is not followed to the end.
   private var protectionBudget: UInt64 = 1 << 24
@@ -99,20 +101,20 @@ struct RaceScout: ~Copyable {
   }
 
   /// Takes in any other event.
-  mutating func look(_ event: borrowing EventView, _ facts: borrowing Facts, _ protection: borrowing Protection) {
+  mutating func look(_ event: borrowing EventView, _ facts: borrowing Facts, _ protection: inout Protection) {
     // A trace whose events name what is not there, over and over, is not worth the work.
     guard clocks.unknownSources < Self.unknownLimit else {
       suspects.isCut = true
       return
     }
     switch event.kind {
-    case .pageWrite, .guestWrite: note(event, isWrite: true, protection)
+    case .pageWrite, .guestWrite: note(event, isWrite: true, &protection)
     case .writeTrap:
       order(event)
-      note(event, isWrite: false, protection)
+      note(event, isWrite: false, &protection)
     case .writeResult:
-      if event.a == WriteOutcome.applied.rawValue { note(event, isWrite: true, protection) }
-    case .regionAccess: note(event, isWrite: false, protection)
+      if event.a == WriteOutcome.applied.rawValue { note(event, isWrite: true, &protection) }
+    case .regionAccess: note(event, isWrite: false, &protection)
     case .traceInstall, .traceRemove:
       // Its moment is before whoever waits for it.
       noteProtection(event)
@@ -139,6 +141,7 @@ struct RaceScout: ~Copyable {
     clocks.forget()
     pages.removeAll()
     histories.removeAll()
+    farHistories.removeAll()
     for index in vcpus.indices { vcpus[index].ack = 0 }
   }
 
@@ -186,7 +189,7 @@ struct RaceScout: ~Copyable {
 
   // MARK: Accesses
 
-  private mutating func note(_ event: borrowing EventView, isWrite: Bool, _ protection: borrowing Protection) {
+  private mutating func note(_ event: borrowing EventView, isWrite: Bool, _ protection: inout Protection) {
     let index = Int(event.vcpu)
     guard index < vcpus.count else { return }
     let frame = event.gpa >> 12
@@ -200,20 +203,27 @@ struct RaceScout: ~Copyable {
 
   private mutating func add(_ access: PageHistory.Access, to frame: UInt64, isSpecial: Bool, at seq: UInt64) {
     if suspects.isSettled(frame) { return }
-    if histories[frame] == nil {
-      guard histories.count < Self.historyLimit else {
-        suspects.isCut = true
-        return
-      }
-      // From here on the page's writes are kept here.
-      histories[frame] = PageHistory(pages.take(frame))
+    guard let index = historyIndex(of: frame) else {
+      suspects.isCut = true
+      return
     }
-    guard let index = histories.index(forKey: frame) else { return }
-    if histories.values[index].add(access, isSpecial: isSpecial, clocks) {
+    if histories[index].add(access, isSpecial: isSpecial, &clocks) {
       suspects.add(frame, specialSince: isSpecial ? seq : .max)
       // It may yet become special.
-      if isSpecial { histories.values[index] = PageHistory() }
+      if isSpecial { histories[index] = PageHistory() }
     }
+  }
+
+  /// Where the page's accesses are kept, from here on if they were not; nil where there is no more room.
+  private mutating func historyIndex(of frame: UInt64) -> Int? {
+    let record = pages[frame]
+    if record.owner == PageEpochs.watched { return Int(record.time) }
+    if !farHistories.isEmpty, let index = farHistories[frame] { return index }
+    guard histories.count < Self.historyLimit else { return nil }
+    let index = histories.count
+    histories.append(PageHistory(pages.take(frame, for: UInt32(index))))
+    if pages[frame].owner != PageEpochs.watched { farHistories[frame] = index }
+    return index
   }
 
   /// A change of protection is compared with every write of its pages.

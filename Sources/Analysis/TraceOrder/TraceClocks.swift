@@ -38,13 +38,13 @@ public struct TraceClocks: ~Copyable {
   }
 
   /// The thread of a vCPU, or of the host (also for vCPU numbers that the machine does not have).
-  @inlinable public func thread(of vcpu: UInt16) -> Int32 { Int32(min(Int(vcpu), clocks.threadCount - 1)) }
+  @inlinable @inline(__always) public func thread(of vcpu: UInt16) -> Int32 { Int32(min(Int(vcpu), clocks.threadCount - 1)) }
 
   /// When the vCPU's next access happens.
-  @inlinable public mutating func epoch(of vcpu: UInt16) -> Clocks.Epoch { clocks.epoch(of: thread(of: vcpu)) }
+  @inlinable @inline(__always) public mutating func epoch(of vcpu: UInt16) -> Clocks.Epoch { clocks.epoch(of: thread(of: vcpu)) }
 
   /// Whether what happened at `epoch` is ordered before what the vCPU does next.
-  @inlinable public func isOrdered(_ epoch: Clocks.Epoch, before vcpu: UInt16) -> Bool { clocks.isOrdered(epoch, before: thread(of: vcpu)) }
+  @inlinable @inline(__always) public func isOrdered(_ epoch: Clocks.Epoch, before vcpu: UInt16) -> Bool { clocks.isOrdered(epoch, before: thread(of: vcpu)) }
 
   /// Takes the next event that orders something.
   public mutating func take(_ event: borrowing Event) {
