@@ -28,7 +28,8 @@ extension Analyzer {
     case .pageWrite: return passPageWrites(&cursor)
     case .guestEnter:
       let index = Int(cursor.vcpu)
-      guard index < facts.vcpus.count, !stop.needsLook(index, cursor.rip), tree.isSettled, !alerts.isAwaited(index) else { return false }
+      guard index < facts.vcpus.count, tree.isSettled, !alerts.isAwaited(index) else { return false }
+      guard !stop.needsLook(index, cursor.rip) || stop.takesUpExecution(index, cursor.rip) else { return false }
       let seq = cursor.seq
       stop.noteEnter(index, at: seq)
       facts.noteEnter(index, at: seq)

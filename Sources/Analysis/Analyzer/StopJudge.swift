@@ -41,7 +41,7 @@ struct StopJudge: ~Copyable {
       if region.contains(event.gpa), index < vcpus.count { judgeRegionWrite(event, &findings) }
     case .guestEnter:
       guard index < vcpus.count else { return }
-      if needsLook(index, event.rip) { judgeGuestEnter(event, &findings) }
+      if needsLook(index, event.rip), !takesUpExecution(index, event.rip) { judgeGuestEnter(event, &findings) }
       noteEnter(index, at: event.seq)
     case .guestExit:
       guard index < vcpus.count else { return }
@@ -70,6 +70,15 @@ struct StopJudge: ~Copyable {
     case .outside: now.inMode > 0 || vcpus[index].hasJustReturned || vcpus[index].owesReturn || region.contains(rip)
     default: true
     }
+  }
+
+  /// Whether an entry into the guest is the first one after a stop or the mode, and nothing else; there is nothing to judge then.
+  @inline(__always)
+  mutating func takesUpExecution(_ index: Int, _ rip: UInt64) -> Bool {
+    guard vcpus[index].place == .outside, vcpus[index].hasJustReturned, now.inMode == 0, view == .unmapped else { return false }
+    guard !vcpus[index].owesReturn, !vcpus[index].isHalted, vcpus[index].hypercall == 0, !region.contains(rip) else { return false }
+    vcpus[index].hasJustReturned = false
+    return true
   }
 
   @inline(__always)

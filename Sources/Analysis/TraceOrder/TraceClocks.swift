@@ -48,31 +48,45 @@ public struct TraceClocks: ~Copyable {
 
   /// Takes the next event that orders something.
   public mutating func take(_ event: borrowing Event) {
-    let (kind, seq) = (event.kind, event.seq)
-    if firstSeq == 0 { firstSeq = seq }
+    if firstSeq == 0 { firstSeq = event.seq }
     let thread = thread(of: event.vcpu)
-    switch kind {
-    case .stopSend: receiveWake(of: event.a, in: thread)
-    case .stopAck, .resumeSend: receive(event.cause, in: thread, isOnlyReceiver: TraceOrder.isOnlyReceiver(kind))
+    // The signals that a rendezvous has one of for each vCPU wait for one event, and are looked at apart from the rest.
+    switch event.kind {
+    case .stopSend:
+      receiveWake(of: event.a, in: thread)
+      keep(clocks.broadcast(of: thread), of: event.seq)
+    case .stopAck:
+      receive(event.cause, in: thread, isOnlyReceiver: true)
+      noteAck(event, thread)
+      keep(clocks.snapshot(of: thread), of: event.seq)
+    case .resumeSend:
+      receive(event.cause, in: thread, isOnlyReceiver: false)
+      keep(clocks.broadcast(of: thread), of: event.seq)
     case .resumeTake: receiveResume(event, in: thread)
-    case .modeReturn: break
-    default:
-      order.take(event)
-      let isOnlyReceiver = TraceOrder.isOnlyReceiver(kind)
-      for index in order.sources.indices { receive(order.sources[index], in: thread, isOnlyReceiver: isOnlyReceiver) }
+    case .modeReturn:
+      noteWake(event, thread)
+      if Int(event.vcpu) < vcpuCount { wakes[Int(event.vcpu)].resume = .none }
+    default: takeOther(event, thread)
     }
-    if noteWake(event, thread) { return }
-    if TraceOrder.isSource(event) {
-      let snapshot = hasManyReceivers(kind) ? clocks.broadcast(of: thread) : clocks.snapshot(of: thread)
-      clocks.release(messages.keep(snapshot, of: seq))
-    }
+  }
+
+  private mutating func takeOther(_ event: borrowing Event, _ thread: Int32) {
+    let (kind, seq) = (event.kind, event.seq)
+    order.take(event)
+    let isOnlyReceiver = TraceOrder.isOnlyReceiver(kind)
+    for index in order.sources.indices { receive(order.sources[index], in: thread, isOnlyReceiver: isOnlyReceiver) }
+    if kind == .modeEnter, Int(event.vcpu) < vcpuCount { wakes[Int(event.vcpu)].ack = .none }
+    if kind == .modeExit { noteAck(event, thread) }
+    if TraceOrder.isSource(event) { keep(hasManyReceivers(kind) ? clocks.broadcast(of: thread) : clocks.snapshot(of: thread), of: seq) }
     if kind == .traceInstall { keepInstall(seq, clocks.snapshot(of: thread)) }
   }
+
+  private mutating func keep(_ snapshot: Clocks.Snapshot, of seq: UInt64) { clocks.release(messages.keep(snapshot, of: seq)) }
 
   /// Whether several vCPUs may wait for such an event, or for the one like it that comes next on its vCPU.
   private func hasManyReceivers(_ kind: EventKind) -> Bool {
     switch kind {
-    case .stopSend, .resumeSend, .modeEnter, .regionUnmap, .traceInstall: true
+    case .modeEnter, .regionUnmap, .traceInstall: true
     default: false
     }
   }
@@ -105,6 +119,7 @@ public struct TraceClocks: ~Copyable {
     if wakes[index].ack != clocks.lastEpoch(of: thread) { wakes[index].ack = .none }
     let sender = receive(event.cause, in: thread, isOnlyReceiver: true)
     if !sender.isNone { wakes[index].resume = sender }
+    noteWake(event, thread)
   }
 
   /// A stop signal waits for its target's wake-up.
@@ -116,22 +131,18 @@ public struct TraceClocks: ~Copyable {
     if wake.seq != 0, !knowsAll { clocks.receive(wake.snapshot, in: thread) }
   }
 
-  /// Takes down what the vCPU's next stop will wait for; true for a wake-up, which nothing else waits for.
-  private mutating func noteWake(_ event: borrowing Event, _ thread: Int32) -> Bool {
+  /// What a stopped vCPU has done by now is known to whoever waits for its ack, or for its exit from the mode.
+  private mutating func noteAck(_ event: borrowing Event, _ thread: Int32) {
+    if Int(event.vcpu) < vcpuCount { wakes[Int(event.vcpu)].ack = clocks.lastEpoch(of: thread) }
+  }
+
+  /// Takes down what the vCPU's next stop will wait for; nothing else waits for a wake-up.
+  private mutating func noteWake(_ event: borrowing Event, _ thread: Int32) {
     let index = Int(event.vcpu)
-    guard index < vcpuCount else { return false }
-    switch event.kind {
-    case .stopAck, .modeExit: wakes[index].ack = clocks.lastEpoch(of: thread)
-    case .modeEnter: wakes[index].ack = .none
-    case .resumeTake, .modeReturn:
-      clocks.release(wakes[index].snapshot)
-      wakes[index].snapshot = clocks.snapshot(of: thread)
-      wakes[index].seq = event.seq
-      if event.kind == .modeReturn { wakes[index].resume = .none }
-      return true
-    default: break
-    }
-    return false
+    guard index < vcpuCount else { return }
+    clocks.release(wakes[index].snapshot)
+    wakes[index].snapshot = clocks.snapshot(of: thread)
+    wakes[index].seq = event.seq
   }
 
   private mutating func keepInstall(_ seq: UInt64, _ snapshot: Clocks.Snapshot) {
