@@ -7,18 +7,22 @@ import TraceFormat
 struct BlameCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "blame", abstract: "Show who last wrote guest memory, and who before.",
-    discussion: """
+    discussion: Help.text(
+      """
       ADDRESS is guest-physical, hexadecimal with 0x or decimal; 0x1000+8 is 8 bytes, up to 4096, and one byte is meant where no length is given. The \
       trace is read backwards, and no further than --last writes; --count reads on to its start. Exit status: 0, also where no write \
       is found; 2 where the trace has no such event; 3 where events are missing between the write and --at.
-      """)
+      """,
+      Help.Example("who wrote these eight bytes last, and before", "pagetape blame boot.tape 0x251040+8"),
+      Help.Example("who had written them by event 4711", "pagetape blame boot.tape 0x251040+8 --at 4711")))
 
-  @Argument(help: "The trace; - is standard input.") var file: String
+  @Argument(help: "The trace; - is standard input.", completion: .file(extensions: ["tape"])) var file: String
   @Argument(help: ArgumentHelp("What was written.", valueName: "address")) var address: String
   @Option(help: ArgumentHelp("Look back from right after this event; the last one where not given.", valueName: "seq")) var at: UInt64?
   @Option(help: ArgumentHelp("How many writes are shown at most, 1 to 10000.", valueName: "n")) var last = 20
   @Flag(help: "Read on to the start of the trace, to say how many writes there are.") var count = false
   @Option(help: "text or json.") var format = OutputFormat.text
+  @OptionGroup var colors: ColorOptions
 
   func validate() throws {
     guard GuestBytes(argument: address) != nil else { throw ValidationError(Self.expected(address)) }
@@ -38,7 +42,7 @@ struct BlameCommand: ParsableCommand {
     let history = reader.history(of: bytes, through: seq, limit: last, countsAll: count, isLast: seq == end)
     let attribution = reader.header.attribution
     switch format {
-    case .text: try Terminal.output(history.text(name: file, attribution: attribution, style: Terminal.style))
+    case .text: try Terminal.output(history.text(name: file, attribution: attribution, style: colors.style))
     case .json: try Terminal.output(history.json(attribution: attribution).text + "\n")
     }
     Traces.report(reader.damage, path: file)

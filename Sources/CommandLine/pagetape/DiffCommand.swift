@@ -8,20 +8,24 @@ import TraceFormat
 struct DiffCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "diff", abstract: "Compare two traces: of each vCPU the first event that differs.",
-    discussion: """
+    discussion: Help.text(
+      """
       The events of each vCPU, and of the host, are compared in their own order: kinds and operands, not times and numbers. What an event answers \
       counts as the place of that event in its vCPU's order. Headers that differ are told and do not count. Exit status: 0 the same, 1 different, 2 bad \
       use, 3 no difference found, but a trace is damaged, incomplete or lost events, or one is too far ahead of the other on some vCPU.
-      """)
+      """,
+      Help.Example("where two runs part", "pagetape diff good.tape bad.tape"),
+      Help.Example("whatever they wrote", "pagetape diff --ignore data --ignore page-write good.tape bad.tape")))
 
-  @Argument(help: "A trace; - is standard input.") var a: String
-  @Argument(help: "Another one.") var b: String
+  @Argument(help: "A trace; - is standard input.", completion: .file(extensions: ["tape"])) var a: String
+  @Argument(help: "Another one.", completion: .file(extensions: ["tape"])) var b: String
   @Option(
     help: ArgumentHelp(
       "What does not count: data, rip, registers (their digests), cause, or a kind of event as in page-write; may be given several times.",
       valueName: "what"))
   var ignore: [String] = []
   @Option(help: "text or json.") var format = OutputFormat.text
+  @OptionGroup var colors: ColorOptions
 
   func validate() throws {
     if a == "-", b == "-" { throw ValidationError("only one of the two can be standard input") }
@@ -41,7 +45,7 @@ struct DiffCommand: ParsableCommand {
     let report = ComparisonReport(
       comparison, headers: HeaderDifference.all(readers[0].header, readers[1].header), names: (a, b),
       a: readers[0].events(comparison.numbersShown(of: .a)), b: readers[1].events(comparison.numbersShown(of: .b)))
-    try Terminal.output(format == .json ? report.json.text + "\n" : report.text(style: Terminal.style))
+    try Terminal.output(format == .json ? report.json.text + "\n" : report.text(style: colors.style))
     Traces.report(readers[0].damage, path: a)
     Traces.report(readers[1].damage, path: b)
     switch comparison.verdict {

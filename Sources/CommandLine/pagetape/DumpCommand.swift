@@ -5,13 +5,20 @@ import TraceFile
 import TraceFormat
 
 struct DumpCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "dump", abstract: "Print the events, one a line.")
+  static let configuration = CommandConfiguration(
+    commandName: "dump", abstract: "Print the events, one a line.",
+    discussion: Help.text(
+      examples: Help.Example("the events around a finding", "pagetape dump boot.tape --from 1398 --to 1420"),
+      Help.Example("one vCPU's trapped writes, for jq", "pagetape dump boot.tape --vcpu 1 --kind write-trap --format json")))
 
-  @Argument(help: "The trace; - is standard input.") var file: String
+  @Argument(help: "The trace; - is standard input.", completion: .file(extensions: ["tape"])) var file: String
   @Option(help: ArgumentHelp("First event.", valueName: "seq")) var from: UInt64 = 1
   @Option(help: ArgumentHelp("Last event.", valueName: "seq")) var to = UInt64.max
   @Option(help: "Only this vCPU's events: a number, or host.") var vcpu: String?
-  @Option(help: ArgumentHelp("Only this kind of event, as in write-trap; may be given several times.", valueName: "kind")) var kind: [String] = []
+  @Option(
+    help: ArgumentHelp("Only this kind of event, as in write-trap; may be given several times.", valueName: "kind"),
+    completion: .list(EventKind.table.map(\.name)))
+  var kind: [String] = []
   @Option(help: "text, or json for JSON Lines.") var format = OutputFormat.text
 
   func validate() throws {

@@ -6,15 +6,17 @@ import TraceFormat
 struct ExportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "export", abstract: "Print a trace in another analyzer's format.",
-    discussion: """
+    discussion: Help.text(
+      """
       std is RAPID's text format: a vCPU is the thread T and its number, 8 bytes of memory the variable V and their address, the location the number of the \
       event. What one vCPU waits for another to do is a fork and a join of a thread that does nothing else. Exit status: 0, or 3 where the trace is \
       damaged: edges that are lost make no order.
-      """)
+      """,
+      Help.Example("hand a trace to a race detector that reads RAPID's format", "pagetape export --format std boot.tape > boot.std")))
 
   enum Format: String, ExpressibleByArgument, CaseIterable { case std }
 
-  @Argument(help: "The trace; - is standard input.") var file: String
+  @Argument(help: "The trace; - is standard input.", completion: .file(extensions: ["tape"])) var file: String
   @Option(help: "std.") var format = Format.std
 
   func run() throws {

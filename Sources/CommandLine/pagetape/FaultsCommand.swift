@@ -5,11 +5,13 @@ import Reports
 struct FaultsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "faults", abstract: "List the faults that can be planted in the recorder's hypervisor.",
-    discussion: """
+    discussion: Help.text(
+      """
       'rules' are those that a recording with the fault must violate; 'may' are further ones that it can violate on some schedules. A fault with a \
       'window' is a race: it says what has to fall into the window, and what the guest does to make it. 'models' is the public issue or commit of \
       real rendezvous code that the fault stands for.
-      """)
+      """,
+      Help.Example("what can be broken on purpose, for a script", "pagetape faults --format json")))
 
   @Option(help: "text or json.") var format = OutputFormat.text
 

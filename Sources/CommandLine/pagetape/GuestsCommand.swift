@@ -3,7 +3,10 @@ import GuestImages
 import Reports
 
 struct GuestsCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "guests", abstract: "List the built-in guests.")
+  static let configuration = CommandConfiguration(
+    commandName: "guests", abstract: "List the built-in guests.",
+    discussion: Help.text(
+      examples: Help.Example("what can be recorded without a guest of one's own", "pagetape guests")))
 
   @Option(help: "text or json.") var format = OutputFormat.text
 

@@ -7,9 +7,11 @@ import TraceFormat
 struct InfoCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "info", abstract: "Show who recorded what: header, counts, size, digest of the events, complete or not.",
-    discussion: "Exit status: 0, or 3 where the trace is damaged or not complete.")
+    discussion: Help.text(
+      "Exit status: 0, or 3 where the trace is damaged or not complete.",
+      Help.Example("what a stranger's trace is", "pagetape info boot.tape")))
 
-  @Argument(help: "The trace; - is standard input.") var file: String
+  @Argument(help: "The trace; - is standard input.", completion: .file(extensions: ["tape"])) var file: String
   @Option(help: "text or json.") var format = OutputFormat.text
 
   func run() throws {

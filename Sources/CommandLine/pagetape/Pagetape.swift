@@ -22,6 +22,7 @@ struct Pagetape: ParsableCommand {
     // A pipe whose reader left is an error of the write, not the end of the process without a word.
     signal(SIGPIPE, SIG_IGN)
     do {
+      try checkVerb(Array(CommandLine.arguments.dropFirst()))
       var command = try parseAsRoot()
       try command.run()
     } catch let failure as Failure {
@@ -37,5 +38,13 @@ struct Pagetape: ParsableCommand {
       if !text.isEmpty { Terminal.error(text) }
       Glibc.exit(error is ExitCode ? code.rawValue : ExitStatus.badUse.rawValue)
     }
+  }
+
+  /// An unknown verb is told as one, with the nearest that there is: the parser would count unexpected arguments.
+  private static func checkVerb(_ arguments: [String]) throws {
+    let verbs = configuration.subcommands.compactMap { $0.configuration.commandName }
+    let typed = arguments.first == "help" ? arguments.dropFirst().first : arguments.first
+    guard let typed, !typed.hasPrefix("-"), typed != "help", !verbs.contains(typed) else { return }
+    throw Failure("there is no verb '\(typed)'\(Suggestion.text(for: typed, among: verbs)); 'pagetape --help' lists them")
   }
 }

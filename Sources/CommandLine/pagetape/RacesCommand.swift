@@ -6,15 +6,19 @@ import Reports
 struct RacesCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "races", abstract: "List the racy events of a trace: a native one, or a text in RAPID's STD format.",
-    discussion: """
+    discussion: Help.text(
+      """
       An access is racy if an earlier one conflicts with it and is not ordered before it. Exit status: 0 no race, 1 races were found, 2 a malformed \
       line, bad use or an I/O error, 3 a damaged trace with no race in what is left.
-      """)
+      """,
+      Help.Example("the racy events of a recording", "pagetape races boot.tape"),
+      Help.Example("of a text in RAPID's format, by plain happens-before", "pagetape races --semantics hb trace.std")))
 
-  @Argument(help: "The trace; - is standard input.") var file: String
+  @Argument(help: "The trace; - is standard input.", completion: .file(extensions: ["tape", "std"])) var file: String
   @Option(help: "What is ordered: hb, happens-before; shb, also the last write of a variable before each read of it.")
   var semantics = OrderSemantics.shb
   @Option(help: "text or json.") var format = OutputFormat.text
+  @OptionGroup var colors: ColorOptions
 
   func run() throws {
     var input = try RacesInput(file)
@@ -44,7 +48,7 @@ struct RacesCommand: ParsableCommand {
 
   /// The first lines of a list for a person.
   func headline(events: UInt64, races: Int, places: UInt64, _ what: String) -> String {
-    let style = Terminal.style
+    let style = colors.style
     let scope = "\(file): \(Count.text(events, "event"))"
     if races == 0 { return "\(style.good("clean"))  \(scope), no race (\(semantics))\n" }
     return "\(style.bad("racy"))  \(scope), \(Count.text(UInt64(races), "race")) on \(Count.text(places, what)) (\(semantics))\n\n"

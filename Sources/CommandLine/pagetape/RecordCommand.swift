@@ -9,16 +9,25 @@ import TraceFile
 struct RecordCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "record", abstract: "Run a guest under KVM and record what it does.",
-    discussion: """
+    discussion: Help.text(
+      """
       A guest is a built-in one ('pagetape guests'), a flat binary or a static ELF64. Ctrl-C ends the recording cleanly, and so does \
       --max-size: what the trace holds has no holes, and it ends with its index and an end of 'sizeCap'. Exit status: 0 recorded, also up to the cap, \
       2 bad use or an I/O error, 3 the recording ended early and holds what came before, or lost events to a slow disk, 4 this host cannot run guests.
-      """)
+      """,
+      Help.Example("record a built-in guest on four vCPUs", "pagetape record --guest integrity --vcpus 4 -o integrity.tape"),
+      Help.Example(
+        "plant a fault, in a schedule that can be repeated",
+        "pagetape record --guest brief --vcpus 3 --fault stop/count-one-ack --schedule serial --seed 15 -o race.tape"),
+      Help.Example("keep the last half minute of a long run", "pagetape record --guest kernel.elf --last 30s -o tail.tape")))
 
-  @Option(help: ArgumentHelp("A built-in guest, or a file.", valueName: "name|file")) var guest: String
+  @Option(help: ArgumentHelp("A built-in guest, or a file.", valueName: "name|file"), completion: .list(BuiltinGuest.all.map(\.name))) var guest: String
   @Option(help: "How many vCPUs, 1 to 64.") var vcpus = 1
   @Option(help: ArgumentHelp("Guest memory, as in 64M; up to 1792M.", valueName: "size")) var memory: ByteSize?
-  @Option(help: ArgumentHelp("Break this rule of the hypervisor ('pagetape faults'); may be given several times.", valueName: "name")) var fault: [String] = []
+  @Option(
+    help: ArgumentHelp("Break this rule of the hypervisor ('pagetape faults'); may be given several times.", valueName: "name"),
+    completion: .list(Fault.table.map(\.name)))
+  var fault: [String] = []
   @Option(name: .shortAndLong, help: ArgumentHelp("Where the trace goes.", valueName: "file.tape")) var output: String?
   @Option(help: ArgumentHelp("End the recording before the file grows past this, as in 64M.", valueName: "size")) var maxSize: ByteSize?
   @Option(

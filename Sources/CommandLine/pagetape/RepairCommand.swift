@@ -5,9 +5,11 @@ import TraceFile
 struct RepairCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "repair", abstract: "Copy what is readable of a damaged or unfinished trace, with a new index.",
-    discussion: "What was lost stays lost, and the copy says so: its numbers have the same holes, and it is as incomplete as what was recorded.")
+    discussion: Help.text(
+      "What was lost stays lost, and the copy says so: its numbers have the same holes, and it is as incomplete as what was recorded.",
+      Help.Example("a recording that was killed", "pagetape repair broken.tape -o mended.tape")))
 
-  @Argument(help: "The trace; - is standard input.") var file: String
+  @Argument(help: "The trace; - is standard input.", completion: .file(extensions: ["tape"])) var file: String
   @Option(name: .shortAndLong, help: "Where the copy goes.") var output: String
   @Flag(help: "Overwrite the output.") var force = false
 

@@ -8,14 +8,19 @@ import TraceFormat
 struct ReplayCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "replay", abstract: "Judge a trace: the verdict, and why. Or show the machine at one event.",
-    discussion: """
+    discussion: Help.text(
+      """
       Exit status: 0 clean, 1 a rule was broken, 3 incomplete or damaged with nothing found in what is left. With --at: 0, or 2 where the trace has no \
       such event, or 3 where events before it are missing, so that what is shown is not certain.
-      """)
+      """,
+      Help.Example("judge a recording", "pagetape replay boot.tape"),
+      Help.Example("only the stop protocol's rules, for a script", "pagetape replay --rule 'stop/*' --format json boot.tape"),
+      Help.Example("the machine right after event 4711", "pagetape replay --at 4711 boot.tape")))
 
-  @Argument(help: "The trace; - is standard input.") var file: String
+  @Argument(help: "The trace; - is standard input.", completion: .file(extensions: ["tape"])) var file: String
   @Option(help: "text or json.") var format = OutputFormat.text
-  @Option(help: "Judge only the rules whose name matches, as in 'stop/*'.") var rule: String?
+  @OptionGroup var colors: ColorOptions
+  @Option(help: "Judge only the rules whose name matches, as in 'stop/*'.", completion: .list(Rule.allCases.map(\.rawValue))) var rule: String?
   @Option(help: ArgumentHelp("Judge nothing, but show the machine right after this event.", valueName: "seq")) var at: UInt64?
   @Option(help: ArgumentHelp("With --at: how many ranges of traces, and how many entries of the tree, are shown at most.", valueName: "n"))
   var limit = 1000
@@ -36,7 +41,7 @@ struct ReplayCommand: ParsableCommand {
     let whole = Replay.verdict(of: reader)
     let verdict = rule.map { whole.restricted(to: RuleGlob($0)) } ?? whole
     switch format {
-    case .text: try Terminal.output(verdict.text(name: file, style: Terminal.style))
+    case .text: try Terminal.output(verdict.text(name: file, style: colors.style))
     case .json: try Terminal.output(verdict.json.text + "\n")
     }
     Traces.report(reader.damage, path: file)
@@ -50,7 +55,7 @@ struct ReplayCommand: ParsableCommand {
   private func show(_ reader: TraceReader, at seq: UInt64) throws {
     let snapshot = try reader.snapshot(at: seq, path: file, limit: limit)
     switch format {
-    case .text: try Terminal.output(snapshot.text(name: file, limit: limit, style: Terminal.style))
+    case .text: try Terminal.output(snapshot.text(name: file, limit: limit, style: colors.style))
     case .json: try Terminal.output(snapshot.json(limit: limit).text + "\n")
     }
     Traces.report(reader.damage, path: file)

@@ -3,7 +3,10 @@ import ArgumentParser
 import Reports
 
 struct RulesCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "rules", abstract: "List the rules that replay judges.")
+  static let configuration = CommandConfiguration(
+    commandName: "rules", abstract: "List the rules that replay judges.",
+    discussion: Help.text(
+      examples: Help.Example("what replay judges", "pagetape rules")))
 
   @Option(help: "text or json.") var format = OutputFormat.text
 

@@ -4,8 +4,12 @@ import Reports
 
 /// Standard output and standard error, and whether a person is looking.
 enum Terminal {
-  /// Colours on a terminal only, and not where NO_COLOR is set (https://no-color.org).
-  static var style: TextStyle { TextStyle(isColoured: isatty(STDOUT_FILENO) == 1 && environment("NO_COLOR").isEmpty) }
+  /// Colours on a terminal only, or where CLICOLOR_FORCE is set and not 0; and not where NO_COLOR is set (https://no-color.org).
+  static var style: TextStyle {
+    let force = environment("CLICOLOR_FORCE")
+    let wants = isatty(STDOUT_FILENO) == 1 || !(force.isEmpty || force == "0")
+    return TextStyle(isColoured: wants && environment("NO_COLOR").isEmpty)
+  }
 
   static var showsProgress: Bool { isatty(STDERR_FILENO) == 1 }
 

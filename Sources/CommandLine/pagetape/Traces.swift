@@ -13,6 +13,7 @@ enum Traces {
     switch error.code {
     case .notATrace: Failure("\(error)", .incomplete)
     case .exists: Failure("\(error); --force overwrites it")
+    case .system: Failure("\(error)\(Suggestion.text(forFile: error.path))")
     default: Failure("\(error)")
     }
   }

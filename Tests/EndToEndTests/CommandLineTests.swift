@@ -1,0 +1,108 @@
+import Foundation
+import Testing
+
+/// What the tool says of itself, and to those who mistype.
+struct CommandLineTests {
+  struct Help: Decodable {
+    struct Command: Decodable {
+      var commandName: String
+      var abstract: String?
+      var discussion: String?
+      var subcommands: [Command]?
+    }
+
+    var command: Command
+  }
+
+  private static func verbs() throws -> [Help.Command] {
+    let help = try Tool.run("--experimental-dump-help").output
+    let verbs = try JSONDecoder().decode(Help.self, from: Data(help.utf8)).command.subcommands ?? []
+    return verbs.filter { $0.commandName != "help" }
+  }
+
+  @Test func everyVerbExplainsItselfWithAnExample() throws {
+    let verbs = try Self.verbs()
+    #expect(verbs.count >= 13)
+    for verb in verbs {
+      let name = verb.commandName
+      #expect(verb.abstract?.hasSuffix(".") == true, "\(name): \(verb.abstract ?? "")")
+      let help = try Tool.run("help", name)
+      #expect(help.status == 0 && help.output.contains("EXAMPLES:"), "\(name)")
+      #expect(help.output.contains("    pagetape \(name)"), "\(name): no example")
+      // The usage is one line however long, and an example is to be copied.
+      for line in help.output.split(separator: "\n") where line.count > 80 && !line.hasPrefix("USAGE") && !line.hasPrefix("    pagetape") {
+        Issue.record("help \(name), \(line.count) columns: \(line)")
+      }
+    }
+  }
+
+  /// The options in an example are options of its verb: each is tried, on files that are not there.
+  @Test func examplesAreWellFormed() throws {
+    let folder = try Folder()
+    for verb in try Self.verbs() {
+      for line in (verb.discussion ?? "").split(separator: "\n") where line.hasPrefix("    pagetape ") {
+        let words = line.split(separator: " ").map { $0.trimmingCharacters(in: CharacterSet(charactersIn: "'")) }
+        var arguments = Array(words.dropFirst().prefix { $0 != ">" && $0 != "|" })
+        // Nothing is recorded or generated here: what is asked for is only understood.
+        if ["record", "generate"].contains(verb.commandName) { arguments.append("--help") }
+        arguments = arguments.map { $0.contains(".tape") || $0.contains(".std") || $0.contains(".elf") ? folder.file($0).path : $0 }
+        let result = try Tool.run(arguments)
+        #expect(!result.error.contains("Usage:"), "\(line): \(result.error)")
+      }
+    }
+  }
+
+  @Test(arguments: [
+    (["replya", "x"], "there is no verb 'replya' (did you mean \"replay\"?)"), (["help", "recrod"], "(did you mean \"record\"?)"),
+    (["replay", "--formt", "json", "x"], "Did you mean '--format'?"), (["replay", "--format", "jsn", "x"], "'text' and 'json'"),
+    (["replay", "--rule", "stop/map-erly", "x"], "no rule matches 'stop/map-erly'"),
+    (["replay", "--rule", "tree/node-wirte", "x"], "(did you mean \"tree/node-write\"?)"),
+    (["record", "--guest", "integrty", "-o", "x"], "did you mean integrity?"),
+    (["record", "--guest", "hello", "--fault", "stop/map-erly", "-o", "x"], "(did you mean \"stop/map-early\"?)"),
+    (["dump", "--kind", "page-wirte", "x"], "(did you mean \"page-write\"?)"), (["diff", "--ignore", "rpi", "x", "y"], "(did you mean \"rip\"?)"),
+  ] as [([String], String)])
+  func whoMistypesIsTold(arguments: [String], said: String) throws {
+    let result = try Tool.run(arguments)
+    #expect(result.status == 2 && result.output.isEmpty)
+    #expect(result.error.contains(said), "\(result.error)")
+  }
+
+  @Test func aFileThatIsNotThereHasANeighbour() throws {
+    let folder = try Folder()
+    try Data("x".utf8).write(to: folder.file("boot.tape"))
+    let near = try Tool.run("info", folder.file("boto.tape").path)
+    #expect(near.status == 2 && near.error.contains("(did you mean \"\(folder.file("boot.tape").path)\"?)"), "\(near.error)")
+    #expect(!(try Tool.run("info", folder.file("else.tape").path)).error.contains("did you mean"))
+    #expect(!(try Tool.run("info", folder.file("none/boot.tape").path)).error.contains("did you mean"))
+  }
+
+  /// No colour where nobody looks, unless it is asked for.
+  @Test(arguments: ["replay", "races", "blame", "diff"]) func colours(verb: String) throws {
+    let trace = Repository.root.appendingPathComponent("traces/clean-hello.tape").path
+    let more = verb == "blame" ? ["0x100000"] : verb == "diff" ? [trace] : []
+    let plain = try Tool.run([verb, trace] + more)
+    #expect(!plain.output.contains("\u{1b}"))
+    let never = try Tool.run([verb, trace] + more + ["--color", "never"])
+    #expect(never.output == plain.output)
+    let always = try Tool.run([verb, trace] + more + ["--color", "always"])
+    #expect(always.status == plain.status)
+    if verb != "blame" { #expect(always.output.contains("\u{1b}[")) }
+    let forced = try Tool.run(["-u", "NO_COLOR", "CLICOLOR_FORCE=1", Tool.path, verb, trace] + more, path: "/usr/bin/env")
+    #expect(forced.output == always.output)
+    let refused = try Tool.run(["CLICOLOR_FORCE=1", "NO_COLOR=1", Tool.path, verb, trace] + more, path: "/usr/bin/env")
+    #expect(refused.output == plain.output)
+  }
+
+  @Test(arguments: ["bash", "zsh", "fish"]) func completionsKnowTheNames(shell: String) throws {
+    let script = try Tool.run("--generate-completion-script", shell)
+    #expect(script.status == 0)
+    for name in ["stop/map-early", "integrity", "stop/region-exposed", "page-write", "blame", "never"] {
+      #expect(script.output.contains(name), "\(shell): \(name)")
+    }
+    if shell == "bash" {
+      let folder = try Folder()
+      try Data(script.output.utf8).write(to: folder.file("script"))
+      #expect(try Tool.run(["-n", folder.file("script").path], path: "/bin/bash").status == 0)
+    }
+  }
+}
