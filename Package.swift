@@ -15,8 +15,8 @@ let settings: [SwiftSetting] = [
 ]
 
 /// A Swift target; `layer` is the folder under Sources that says which layer it belongs to.
-func module(_ name: String, in layer: String, needs: [Target.Dependency] = []) -> Target {
-  .target(name: name, dependencies: needs, path: "Sources/\(layer)/\(name)", swiftSettings: settings)
+func module(_ name: String, in layer: String, needs: [Target.Dependency] = [], resources: [Resource]? = nil) -> Target {
+  .target(name: name, dependencies: needs, path: "Sources/\(layer)/\(name)", resources: resources, swiftSettings: settings)
 }
 
 func tests(_ name: String, needs: [Target.Dependency]) -> Target {
@@ -27,7 +27,7 @@ let package = Package(
   name: "pagetape",
   products: [
     .executable(name: "pagetape", targets: ["pagetape"]),
-    .library(name: "PagetapeAnalysis", targets: ["TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Races", "Inspection", "Interchange", "Reports"]),
+    .library(name: "PagetapeAnalysis", targets: ["TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Races", "Inspection", "Interchange", "Reports", "Timeline", "ReportPage"]),
     .library(name: "HappensBefore", targets: ["HappensBefore"]),
     .library(name: "PagetapeRecording", targets: ["Hypervisor", "Runner"]),
   ],
@@ -45,12 +45,13 @@ let package = Package(
     module("TreeFormat", in: "Trace"),
     module("TraceFormat", in: "Trace", needs: ["TraceEvents", "CZstd"]),
     module("TraceFile", in: "Trace", needs: ["TraceEvents", "TraceFormat", "CZstd", "CFiles"]),
+    module("Digests", in: "Trace"),
 
     // Recording: KVM below, the hypervisor's decisions with no KVM in them, the runner that joins the two.
     module("KVM", in: "Recording", needs: ["CKVM"]),
     .target(name: "GuestPrograms", path: "Sources/Recording/GuestPrograms"),
     module("Hypervisor", in: "Recording", needs: ["TraceEvents", "TreeFormat"]),
-    module("GuestImages", in: "Recording", needs: ["GuestPrograms", "X86"]),
+    module("GuestImages", in: "Recording", needs: ["GuestPrograms", "X86", "Digests"]),
     module("X86", in: "Recording"),
     module("Runner", in: "Recording", needs: ["KVM", "X86", "GuestImages", "Hypervisor", "TraceEvents", "TraceFormat", "TraceFile"]),
     module("Synthesizer", in: "Recording", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "TraceFile"]),
@@ -63,13 +64,18 @@ let package = Package(
     module("Races", in: "Analysis", needs: ["TraceEvents", "TraceFormat", "HappensBefore", "TraceOrder", "Analyzer"]),
     module("Inspection", in: "Analysis", needs: ["TraceEvents", "TreeFormat", "TraceFormat"]),
     module("Reports", in: "Analysis", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "Analyzer", "Inspection"]),
+    module("Timeline", in: "Analysis", needs: ["TraceEvents", "TraceFormat"]),
+    // The page's HTML, style sheet and scripts are compiled in: the tool needs no file beside it.
+    module(
+      "ReportPage", in: "Analysis", needs: ["TraceEvents", "TraceFormat", "Digests", "Analyzer", "Inspection", "Reports", "Timeline"],
+      resources: [.embedInCode("Page")]),
 
     // Command line: thin.
     .executableTarget(
       name: "pagetape",
       dependencies: [
         "TraceEvents", "TraceFormat", "TraceFile", "GuestImages", "Hypervisor", "Runner", "Synthesizer", "HappensBefore", "TraceOrder", "Interchange",
-        "Analyzer", "Races", "Inspection", "Reports",
+        "Analyzer", "Races", "Inspection", "Reports", "Timeline", "ReportPage",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/CommandLine/pagetape",
@@ -84,6 +90,7 @@ let package = Package(
     tests("HappensBeforeTests", needs: ["HappensBefore"]),
     tests("InterchangeTests", needs: ["HappensBefore", "Interchange"]),
     tests("InspectionTests", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "Inspection"]),
+    tests("TimelineTests", needs: ["TraceEvents", "TraceFormat", "Timeline"]),
     tests("EndToEndTests", needs: ["TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Inspection", "Reports", "Synthesizer", "Hypervisor"]),
   ]
 )

@@ -48,7 +48,7 @@ enum Terminal {
     unsafe write(text.utf8Span.span.bytes, to: descriptor)
   }
 
-  private static func write(_ bytes: RawSpan, to descriptor: Int32) -> Bool {
+  static func write(_ bytes: RawSpan, to descriptor: Int32) -> Bool {
     // SAFETY: `at` is below `count`, and the bytes live as long as this closure.
     unsafe bytes.withUnsafeBytes { bytes in
       var at = 0

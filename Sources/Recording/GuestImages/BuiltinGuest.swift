@@ -1,3 +1,4 @@
+import Digests
 import GuestPrograms
 
 /// A guest that comes with the package, assembled when the package is built.

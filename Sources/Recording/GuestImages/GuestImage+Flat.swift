@@ -1,3 +1,4 @@
+import Digests
 import X86
 
 extension GuestImage {

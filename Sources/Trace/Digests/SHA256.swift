@@ -1,7 +1,7 @@
-/// SHA-256 (FIPS 180-4), to name an image by its contents.
-struct SHA256 {
+/// SHA-256 (FIPS 180-4): names a guest image, or a script of a page, by its contents.
+public enum SHA256 {
   /// The digest as 64 lower-case hexadecimal digits.
-  static func hexadecimal(_ bytes: [UInt8]) -> String {
+  public static func hexadecimal(_ bytes: [UInt8]) -> String {
     let digits = Array("0123456789abcdef".utf8)
     var text: [UInt8] = []
     for word in digest(bytes) {
@@ -13,7 +13,7 @@ struct SHA256 {
   }
 
   /// The eight words of the digest.
-  static func digest(_ bytes: [UInt8]) -> [UInt32] {
+  public static func digest(_ bytes: [UInt8]) -> [UInt32] {
     var state: [UInt32] = [
       0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
     ]

@@ -1,0 +1,123 @@
+public import Analyzer
+internal import Digests
+public import Inspection
+public import Reports
+public import Timeline
+
+/// A trace and what is said of it as one HTML page that needs nothing else: no network, no other file.
+///
+/// The page is a template, a style sheet and scripts that are the same for every trace, and the trace's data as JSON. All that a stranger's trace says is in
+/// the data, and the scripts put it in the page as text; a content security policy lets nothing else run.
+public struct ReportPage {
+  /// Of the trace, as the user named it.
+  public var name: String
+  /// The tool and its version.
+  public var producer: String
+  public var summary: TraceSummary
+  public var verdict: Verdict
+  /// Finished, and watching what `Verdict.watch` says.
+  public var timeline: Timeline
+  /// The machine right after findings, and at the end.
+  public var snapshots: [MachineSnapshot]
+  /// The name of an instruction's address, where there is one: shown beside it.
+  public var symbol: (UInt64) -> String?
+
+  public init(
+    name: String, producer: String, summary: TraceSummary, verdict: Verdict, timeline: Timeline, snapshots: [MachineSnapshot],
+    symbol: @escaping (UInt64) -> String? = { _ in nil }
+  ) {
+    self.name = name
+    self.producer = producer
+    self.summary = summary
+    self.verdict = verdict
+    self.timeline = timeline
+    self.snapshots = snapshots
+    self.symbol = symbol
+  }
+
+  /// The scripts, in the order in which they use each other.
+  private static let scripts: [[UInt8]] = [
+    PackageResources.data_js, PackageResources.dom_js, PackageResources.lanes_js, PackageResources.painter_js, PackageResources.timeline_js,
+    PackageResources.findings_js, PackageResources.machine_js, PackageResources.heat_js, PackageResources.facts_js, PackageResources.main_js,
+  ]
+
+  /// The whole page.
+  public var html: String {
+    let style = String(decoding: PackageResources.page_css, as: UTF8.self)
+    let script = "\"use strict\";\n(() => {\n" + Self.scripts.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n") + "})();\n"
+    let parts = [
+      "policy": "default-src 'none'; script-src 'sha256-\(Self.hash(script))'; style-src 'sha256-\(Self.hash(style))'; base-uri 'none'; form-action 'none'",
+      "style": style,
+      "script": script,
+      "text": Self.escaped(verdict.text(name: name, style: .plain)),
+      "data": Self.embedded(data.text),
+    ]
+    return Self.fill(String(decoding: PackageResources.page_html, as: UTF8.self), parts)
+  }
+
+  private static func hash(_ text: String) -> String {
+    Base64.text(SHA256.digest(Array(text.utf8)).flatMap { word in [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: word >> $0) } })
+  }
+
+  /// Puts parts where the template says `{{name}}`. What is put in is not looked at again.
+  private static func fill(_ template: String, _ parts: [String: String]) -> String {
+    var page = ""
+    for (index, piece) in template.split(separator: "{{", omittingEmptySubsequences: false).enumerated() {
+      guard index > 0, let end = piece.firstRange(of: "}}") else {
+        page += piece
+        continue
+      }
+      page += parts[String(piece[..<end.lowerBound])] ?? ""
+      page += piece[end.upperBound...]
+    }
+    return page
+  }
+
+  /// Text as HTML.
+  static func escaped(_ text: String) -> String {
+    var out = ""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "&": out += "&amp;"
+      case "<": out += "&lt;"
+      case ">": out += "&gt;"
+      case "\"": out += "&quot;"
+      case "'": out += "&#39;"
+      default: out.unicodeScalars.append(scalar)
+      }
+    }
+    return out
+  }
+
+  /// JSON as the contents of a script element: no `</script` and no `<!--` can be in it.
+  static func embedded(_ json: String) -> String {
+    var out: [UInt8] = []
+    out.reserveCapacity(json.utf8.count)
+    for byte in json.utf8 {
+      if byte == UInt8(ascii: "<") { out += "\\u003c".utf8 } else { out.append(byte) }
+    }
+    return String(decoding: out, as: UTF8.self)
+  }
+}
+
+extension Verdict {
+  /// The events that the findings speak of.
+  public var watch: EventWatch {
+    EventWatch(centres: findings.map(\.seq).filter { $0 > 0 }, others: findings.flatMap(\.namedEvents).filter { $0 > 0 })
+  }
+}
+
+extension Finding {
+  /// Of a long witness the first and the last steps are told.
+  private static let stepsShown = 24
+
+  /// Events that the because chain and the evidence name.
+  fileprivate var namedEvents: [UInt64] {
+    let chain = because.map(\.seq)
+    switch evidence {
+    case .race(let first, let second, _): return chain + [first, second].flatMap { [$0.seq, $0.since ?? 0] }
+    case .reordering(let witness): return chain + [witness.steps, witness.later].flatMap { ($0.prefix(Self.stepsShown) + $0.suffix(Self.stepsShown)).map(\.seq) }
+    case nil: return chain
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import Analyzer
+import ArgumentParser
+import Inspection
+import ReportPage
+import Reports
+import Timeline
+import TraceFile
+import TraceFormat
+
+struct ReportCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "report", abstract: "Judge a trace, and draw it: one HTML page with a timeline, findings and pages by writes.",
+    discussion: """
+      The page needs no network and no other file. Exit status: that of replay, once the page is written: 0 clean, 1 a rule was broken, 3 incomplete or \
+      damaged with nothing found in what is left.
+
+      Example: pagetape report fault.tape -o report.html
+      """)
+
+  @Argument(help: "The trace; - is standard input.") var file: String
+  @Option(name: .shortAndLong, help: "Where the page goes; - is standard output.") var output: String
+  @Flag(help: "Overwrite the output.") var force = false
+
+  /// Entries of a tree that are walked for a snapshot.
+  private static let treeLimit = 200
+
+  func run() throws {
+    let reader = try Traces.open(file)
+    let summary = TraceSummary(reading: reader)
+    let verdict = Replay.verdict(of: reader)
+    let start = reader.beginsTail ? reader.numbers.map { reader.readState(at: $0.lowerBound) } : nil
+    var timeline = Timeline(vcpuCount: reader.header.vcpuCount, watching: verdict.watch, from: start?.state)
+    reader.run(&timeline)
+    timeline.finish()
+    let page = ReportPage(
+      name: file == "-" ? "standard input" : file, producer: "pagetape \(Version.text)", summary: summary, verdict: verdict, timeline: timeline,
+      snapshots: try snapshots(reader, verdict))
+    try write(page.html, verdict)
+    Traces.report(reader.damage, path: file)
+    switch verdict.outcome {
+    case .clean: try ExitStatus.clean.end()
+    case .violated: try ExitStatus.findings.end()
+    case .incomplete: try ExitStatus.incomplete.end()
+    }
+  }
+
+  /// The machine right after each finding's event, and after the last event.
+  private func snapshots(_ reader: TraceReader, _ verdict: Verdict) throws -> [MachineSnapshot] {
+    guard let numbers = reader.numbers else { return [] }
+    let seqs = Set(verdict.findings.map(\.seq).filter(numbers.contains)).union([numbers.upperBound])
+    let first = reader.beginsTail ? numbers.lowerBound + 1 : 1
+    return try seqs.filter { $0 >= first }.sorted().map { try reader.snapshot(at: $0, path: file, limit: Self.treeLimit) }
+  }
+
+  private func write(_ html: String, _ verdict: Verdict) throws {
+    guard output != "-" else { return try Terminal.output(html) }
+    try OutputFile.write(html, to: output, force: force)
+    try Terminal.output("\(output): \(verdict.outcome.rawValue), \(Count.text(verdict.events, "event")), \(Count.bytes(UInt64(html.utf8.count)))\n")
+  }
+}
