@@ -27,7 +27,7 @@ struct LaneState: Sendable {
     }
   }
 
-  mutating func forget() { isKnown = false }
+  mutating func forget() { (isKnown, isHalted, inIntegrityMode) = (false, false, false) }
 
   /// Takes in an event of this vCPU; says whether its mode may be another now.
   mutating func apply(_ kind: EventKind, a: UInt64) -> Bool {
@@ -36,8 +36,10 @@ struct LaneState: Sendable {
     case .vcpuOffline: (life, place, isKnown) = (.offline, .normal, true)
     case .vcpuHalt: isHalted = true
     case .vcpuUnhalt: isHalted = false
-    case .integrityEnter: inIntegrityMode = true
-    case .integrityLeave: inIntegrityMode = false
+    case .integrityEnter, .integrityLeave:
+      inIntegrityMode = kind == .integrityEnter
+      // Asked for from ordinary guest code: that tells where it is.
+      if !isKnown { move(to: .normal) }
     case .rendezvousClaim: move(to: .claiming)
     case .stopAck: move(to: .stopped)
     case .modeEnter: move(to: .privileged)

@@ -13,7 +13,7 @@ extension Timeline {
         fold(cursor, at: point)
       }
     }
-    if segmentCount > segmentTrigger { joinSegments() }
+    if segmentCount > segmentTrigger { makeRoom() }
   }
 
   public mutating func noteHole(lostEvents: UInt64, firstSeq: UInt64, lastSeq: UInt64, damage: String?) {
@@ -109,15 +109,19 @@ extension Timeline {
     changeRegion(at: last)
   }
 
-  /// Makes room: joins what is shorter and shorter, until half of the room is free or nothing more can be joined.
-  private mutating func joinSegments() {
-    let span = last.seq - first.seq
-    while segmentCount > limits.segments / 2, grain <= span {
+  /// Makes room: joins what came since, and then what is longer and longer, until half of the room is free or nothing more can be joined.
+  private mutating func makeRoom() {
+    if grain > 1 { joinSegments() }
+    while segmentCount > limits.segments / 2, grain <= last.seq - first.seq {
       grain *= 2
-      for vcpu in lanes.indices { lanes[vcpu].join(below: grain, keeping: watch.exact) }
-      region.join(below: grain, keeping: watch.exact)
-      segmentCount = lanes.reduce(region.segments.count) { $0 + $1.segments.count }
+      joinSegments()
     }
     segmentTrigger = max(limits.segments, segmentCount * 2)
+  }
+
+  private mutating func joinSegments() {
+    for vcpu in lanes.indices { lanes[vcpu].join(below: grain, keeping: watch.exact) }
+    region.join(below: grain, keeping: watch.exact)
+    segmentCount = lanes.reduce(region.segments.count) { $0 + $1.segments.count }
   }
 }

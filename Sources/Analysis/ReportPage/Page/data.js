@@ -97,6 +97,14 @@ function unpackWrites({ shift, packed: text }) {
   return { pages: 2 ** shift, cells };
 }
 
+/** An event by its number; of one that is missing, where it is missed. Null where the timeline knows no such place. */
+function locate(seq) {
+  const event = trace.bySeq.get(seq);
+  if (event) return event;
+  const hole = trace.holes.find((place) => place.seq >= seq);
+  return hole ? { seq: hole.seq, time: hole.time, vcpu: null } : null;
+}
+
 const trace = (() => {
   const { timeline } = data;
   const { first, last } = timeline;

@@ -25,18 +25,19 @@ function showHead() {
     ["Fault planted", property("fault")], ["Recorded", recorded], ["Ended", summary.end ?? "not recorded"],
   ];
   byId("key-facts").append(...facts.filter(([, value]) => value).map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
-  byId("warnings").append(...warnings().map((text) => make("p", { class: "note" }, make("strong", {}, "Something is missing. "), text)));
+  byId("warnings").append(...warnings().map(([what, more]) => make("p", { class: "note" }, make("strong", {}, what), " ", more)));
 }
 
-/** What of the recording is not there, each in a sentence. */
+/** What of the recording is not there, each with what it means. */
 function warnings() {
   const { summary } = data;
   const texts = [];
-  if (summary.lost) texts.push(`${counted(summary.lost, "event")} ${summary.lost === 1 ? "is" : "are"} missing.`);
-  if (!summary.complete) texts.push("The recording did not end by itself: what came later is not known.");
+  const are = summary.lost === 1 ? "is" : "are";
+  if (summary.lost) texts.push([`${counted(summary.lost, "event")} ${are} missing.`, "No rule is said to hold across the hole."]);
+  if (!summary.complete) texts.push(["The recording did not end by itself.", "What came later is not known."]);
   const places = summary.damage.slice(0, 3).join("; ") + (summary.damage.length > 3 ? "; …" : "");
-  if (summary.damage.length) texts.push(`The file is damaged in ${counted(summary.damage.length, "place")}: ${places}.`);
-  if (summary.unknown) texts.push(`${counted(summary.unknown, "event")}, of kinds that this version does not know, ${summary.unknown === 1 ? "was" : "were"} passed over.`);
+  if (summary.damage.length) texts.push([`The file is damaged in ${counted(summary.damage.length, "place")}.`, places]);
+  if (summary.unknown) texts.push([`${counted(summary.unknown, "event")} passed over.`, "This version does not know their kinds."]);
   return texts;
 }
 

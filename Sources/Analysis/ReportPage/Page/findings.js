@@ -80,7 +80,7 @@ class Findings {
     const finding = index === null ? null : trace.findings[index];
     if (finding) this.fill(pane, finding);
     this.onOpen(finding, finding ? this.highlight(finding) : []);
-    if (finding && pane.getBoundingClientRect().top > window.innerHeight * 0.8) pane.scrollIntoView({ block: "start" });
+    if (finding && matchMedia("(max-width: 900px)").matches) pane.scrollIntoView({ block: "start" });
     say(finding ? `Finding ${finding.number}, ${finding.rule}, is open; ${counted(finding.because.length, "event")} in its chain.` : "No finding is open.");
   }
 
@@ -91,7 +91,7 @@ class Findings {
       const event = trace.bySeq.get(seq);
       if (event && !marks.has(seq)) marks.set(seq, { ...event, label: `${marks.size + 1}`, isEnd: seq === finding.seq });
     }
-    const event = trace.bySeq.get(finding.seq);
+    const event = locate(finding.seq);
     if (event && !marks.has(finding.seq)) marks.set(finding.seq, { ...event, label: "!", isEnd: true });
     return [...marks.values()];
   }

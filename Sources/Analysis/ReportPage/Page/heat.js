@@ -51,7 +51,7 @@ class HeatMap {
   }
 
   table() {
-    const shown = 12;
+    const shown = 10;
     const top = [...this.cells].sort((left, right) => right.writes + right.denied - left.writes - left.denied || left.key - right.key).slice(0, shown);
     const rows = top.map((cell) => {
       const bar = make("span", { class: "bar" });
@@ -157,10 +157,12 @@ class HeatMap {
   }
 
   listen() {
-    this.canvas.addEventListener("pointermove", (event) => {
+    const follow = (event) => {
       const box = this.canvas.getBoundingClientRect();
       this.point(this.cellAt(event.clientX - box.left, event.clientY - box.top), false);
-    });
+    };
+    this.canvas.addEventListener("pointermove", follow);
+    this.canvas.addEventListener("pointerdown", follow);
     this.canvas.addEventListener("keydown", (event) => {
       const at = this.cells.indexOf(this.cursor);
       const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: this.cells.length - 1 }[event.key] ?? this.vertical(event.key, at);

@@ -31,7 +31,8 @@ class Machine {
       stop: "stop signal", resume: "resume signal", privilegedInterrupt: "interrupt for the mode", hypercall: "hypercall", writeTrap: "write trap",
     };
     const rows = vcpus.map((vcpu) => {
-      const state = vcpu.life !== "online" ? [vcpu.life] : [vcpu.place];
+      const place = { claiming: "on the first-in path", leaving: "on the last-out path" }[vcpu.place] ?? vcpu.place;
+      const state = [vcpu.life === "online" ? place : vcpu.life];
       if (vcpu.executing) state.push("executes guest code");
       if (vcpu.halted) state.push("halted");
       if (vcpu.integrityMode) state.push("integrity mode");

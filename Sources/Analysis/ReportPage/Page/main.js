@@ -16,6 +16,7 @@ const findings = new Findings((finding, marks) => {
 const timeline = new Timeline((which) => findings.open(which));
 findings.onStep = (event) => {
   timeline.frame([event]);
+  byId("timeline").scrollIntoView({ block: "nearest" });
   say(`Event ${event.seq}, ${vcpuName(event.vcpu)}, is in view.`);
 };
 machine.show(null);
@@ -26,24 +27,26 @@ listenToTheme();
 
 function showLegend() {
   const used = [...MODES.keys()].filter((mode) => mode !== OFFLINE && timeline.lanes.some((lane) => lane.sums[lane.count * 8 + mode] > 0));
-  const entries = used.map((mode) => ({ text: `${MODES[mode].letter} ${MODES[mode].name}: ${MODES[mode].words}`, draw: (context) => swatch(context, mode) }));
+  const entries = used.map((mode) => {
+    const { letter, name, words } = MODES[mode];
+    return { text: `${letter} ${name}`, more: words, draw: (context) => swatch(context, mode) };
+  });
   if (timeline.hasRegion) entries.push({ text: "the special region is in the view", draw: drawBandSwatch });
   if (trace.signals.length) {
     entries.push({ text: "stop signal to its ack", draw: (context) => drawArrowSwatch(context, true) });
     entries.push({ text: "resume to its wake-up", draw: (context) => drawArrowSwatch(context, false) });
   }
   const { palette } = timeline;
-  if (trace.alerts.length) {
-    entries.push({ text: `alert (${grouped(data.timeline.alerts.total)})`, draw: (context) => drawMark(context, "triangle", 15, 9, 5, palette.alert, palette.card) });
-  }
+  const alerts = `alert (${grouped(data.timeline.alerts.total)})`;
+  if (trace.alerts.length) entries.push({ text: alerts, draw: (context) => drawMark(context, "triangle", 15, 9, 5, palette.alert, palette.card) });
   if (trace.findings.length) entries.push({ text: "finding", draw: (context) => drawMark(context, "diamond", 15, 8, 7, palette.finding, palette.card) });
   if (trace.holes.length) entries.push({ text: "events are missing", draw: drawHoleSwatch });
-  byId("legend").replaceChildren(...entries.map(({ text, draw }) => {
+  byId("legend").replaceChildren(...entries.map(({ text, more, draw }) => {
     const canvas = make("canvas", { "aria-hidden": "true" });
     const { context, ratio } = fitCanvas(canvas, 30, 16);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     draw(context);
-    return make("li", {}, canvas, text);
+    return make("li", {}, canvas, make("span", {}, text, more ? make("span", { class: "more" }, `: ${more}`) : ""));
   }));
 }
 

@@ -14,6 +14,8 @@ class Timeline {
     this.selected = null;
     /** Milliseconds that the latest frames took to draw: what a test measures. */
     this.frames = [];
+    /** How much of a column is spent in each mode: made once, as there are many columns. */
+    this.scratch = new Float64Array(8);
     this.load();
     this.fit();
     this.applyTheme();
@@ -89,10 +91,16 @@ class Timeline {
   frame(points) {
     const places = points.map((point) => this.place(point));
     if (!places.length) return;
+    const half = Math.min(this.to - this.from, this.length / 20) / 2;
+    if (places.length === 1) this.show(places[0] - half, places[0] + half);
+    else this.showAround(places);
+    this.reveal(points.map((point) => point.vcpu).filter((vcpu) => vcpu !== null && vcpu < this.lanes.length));
+  }
+
+  showAround(places) {
     const [low, high] = [Math.min(...places), Math.max(...places)];
     const room = Math.max((high - low) * 0.35, this.axis === "time" ? Math.min(1000, this.length / 50) : 12);
     this.show(low - room, high + room);
-    this.reveal(points.map((point) => point.vcpu).filter((vcpu) => vcpu !== null && vcpu < this.lanes.length));
   }
 
   /** Scrolls lanes into view. */
@@ -135,7 +143,7 @@ class Timeline {
     const { context, ratio } = fitCanvas(this.canvas, width, this.height);
     this.patterns ??= MODES.map((_, mode) => this.palette.pattern(context, mode, ratio));
     this.width = width;
-    this.gutter = width < NARROW ? 46 : 84;
+    this.gutter = width < NARROW ? 62 : 84;
     this.scale = (width - this.gutter) / (this.to - this.from);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.fillStyle = this.palette.card;
@@ -235,14 +243,15 @@ class Timeline {
   }
 
   addColumn(batch, lane, index, from, to, x, { y, height, thin, step }) {
-    const amounts = new Float64Array(8);
-    const next = lane.measure(from, Math.min(to, this.length), amounts, index);
-    const whole = amounts.reduce((sum, amount) => sum + amount, 0);
-    let [top, seen] = [y, 0];
+    const amounts = this.scratch.fill(0);
+    const until = Math.min(to, this.length);
+    const next = lane.measure(from, until, amounts, index);
+    let top = y;
+    let seen = 0;
     for (let mode = 0; mode < 8; mode++) {
       if (amounts[mode] <= 0 || mode === thin) continue;
       seen += amounts[mode];
-      const bottom = y + Math.round(height * seen / whole);
+      const bottom = y + Math.round(height * seen / (until - from));
       if (bottom > top) batch.add(this.palette.modes[mode].fill, x, top, step, bottom - top);
       top = bottom;
     }
@@ -354,7 +363,7 @@ class Timeline {
     for (let index = firstAbove(this.alertPlaces, this.from); index < this.alertPlaces.length && this.alertPlaces[index] <= this.to; index++) {
       const { vcpu } = trace.alerts[index];
       const x = this.x(this.alertPlaces[index]);
-      if (vcpu < first || vcpu >= end || x - (last.get(vcpu) ?? -Infinity) < 7) continue;
+      if (vcpu < first || vcpu >= end || x - (last.get(vcpu) ?? -Infinity) < 12) continue;
       last.set(vcpu, x);
       drawMark(context, "triangle", x, this.laneTop(vcpu) + 4, 4.5, this.palette.alert, this.palette.card);
     }
@@ -398,9 +407,8 @@ class Timeline {
     context.textBaseline = "middle";
     context.textAlign = "right";
     context.fillStyle = this.palette.soft;
-    const isNarrow = this.width < NARROW;
     if (trace.findings.length) {
-      context.fillText(isNarrow ? "found" : "findings", this.gutter - 12, top + ROW.findings / 2);
+      context.fillText("findings", this.gutter - 12, top + ROW.findings / 2);
       this.clipPlot(context, () => this.drawFindings(context, top));
       top += ROW.findings;
     }
@@ -435,7 +443,7 @@ class Timeline {
     context.textAlign = "center";
     const width = this.to - this.from;
     const start = trace.first[this.axis];
-    const least = width / Math.max(2, (this.width - this.gutter) / 120);
+    const least = width / Math.max(2, (this.width - this.gutter) / 96);
     const power = 10 ** Math.floor(Math.log10(least));
     const step = Math.max(1, [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= least));
     const end = start + Math.min(this.to, this.length);
@@ -459,7 +467,7 @@ class Timeline {
     this.findingPlaces = [];
     let last = -Infinity;
     for (const finding of trace.findings) {
-      const event = trace.bySeq.get(finding.seq);
+      const event = locate(finding.seq);
       if (!event) continue;
       const exact = this.x(this.place(event));
       if (exact < this.gutter - 8 || exact > this.width + 8) continue;
@@ -497,7 +505,7 @@ class Timeline {
       if (tall > 0) context.fillRect(this.gutter + x, height - 4 - Math.max(1, tall), 2, Math.max(1, tall));
     }
     for (const finding of trace.findings) {
-      const event = trace.bySeq.get(finding.seq);
+      const event = locate(finding.seq);
       if (event) drawMark(context, "diamond", this.gutter + this.place(event) * unit, 8, 4.5, this.palette.finding, this.palette.lane);
     }
     const [left, right] = [this.gutter + Math.max(0, this.from) * unit, this.gutter + Math.min(this.length, this.to) * unit];
@@ -671,6 +679,7 @@ class Timeline {
   click([x, y]) {
     const near = this.findingPlaces?.find((place) => Math.hypot(place.x - x, place.y - y) < 18);
     if (near) this.openFinding(near.finding.index);
+    else this.hover([x, y]);
   }
 
   hover([x, y]) {
