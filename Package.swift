@@ -27,7 +27,9 @@ let package = Package(
   name: "pagetape",
   products: [
     .executable(name: "pagetape", targets: ["pagetape"]),
-    .library(name: "PagetapeAnalysis", targets: ["TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Races", "Inspection", "Interchange", "Reports", "Timeline", "ReportPage"]),
+    .library(name: "PagetapeAnalysis", targets: [
+      "TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Races", "Inspection", "Interchange", "Reports", "Timeline", "ReportPage",
+    ]),
     .library(name: "HappensBefore", targets: ["HappensBefore"]),
     .library(name: "PagetapeRecording", targets: ["Hypervisor", "Runner"]),
   ],

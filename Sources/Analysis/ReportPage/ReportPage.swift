@@ -37,8 +37,9 @@ public struct ReportPage {
 
   /// The scripts, in the order in which they use each other.
   private static let scripts: [[UInt8]] = [
-    PackageResources.data_js, PackageResources.dom_js, PackageResources.lanes_js, PackageResources.painter_js, PackageResources.timeline_js,
-    PackageResources.findings_js, PackageResources.machine_js, PackageResources.heat_js, PackageResources.facts_js, PackageResources.main_js,
+    PackageResources.data_js, PackageResources.dom_js, PackageResources.lanes_js, PackageResources.painter_js, PackageResources.view_js,
+    PackageResources.drawing_js, PackageResources.timeline_js, PackageResources.findings_js, PackageResources.machine_js, PackageResources.heat_js,
+    PackageResources.facts_js, PackageResources.main_js,
   ]
 
   /// The whole page.
@@ -116,7 +117,8 @@ extension Finding {
     let chain = because.map(\.seq)
     switch evidence {
     case .race(let first, let second, _): return chain + [first, second].flatMap { [$0.seq, $0.since ?? 0] }
-    case .reordering(let witness): return chain + [witness.steps, witness.later].flatMap { ($0.prefix(Self.stepsShown) + $0.suffix(Self.stepsShown)).map(\.seq) }
+    case .reordering(let witness):
+      return chain + [witness.steps, witness.later].flatMap { ($0.prefix(Self.stepsShown) + $0.suffix(Self.stepsShown)).map(\.seq) }
     case nil: return chain
     }
   }

@@ -10,15 +10,16 @@ import TraceFormat
 struct ReportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "report", abstract: "Judge a trace, and draw it: one HTML page with a timeline, findings and pages by writes.",
-    discussion: """
+    discussion: Help.text(
+      """
       The page needs no network and no other file. Exit status: that of replay, once the page is written: 0 clean, 1 a rule was broken, 3 incomplete or \
-      damaged with nothing found in what is left.
+      damaged with nothing found in what is left; 2 where the page could not be written.
+      """,
+      Help.Example("a page to look at", "pagetape report boot.tape -o report.html"),
+      Help.Example("to a pipe", "pagetape report boot.tape -o - | gzip > report.html.gz")))
 
-      Example: pagetape report fault.tape -o report.html
-      """)
-
-  @Argument(help: "The trace; - is standard input.") var file: String
-  @Option(name: .shortAndLong, help: "Where the page goes; - is standard output.") var output: String
+  @Argument(help: "The trace; - is standard input.", completion: .file(extensions: ["tape"])) var file: String
+  @Option(name: .shortAndLong, help: "Where the page goes; - is standard output.", completion: .file(extensions: ["html"])) var output: String
   @Flag(help: "Overwrite the output.") var force = false
 
   /// Entries of a tree that are walked for a snapshot.
