@@ -14,12 +14,12 @@ struct EventList {
 
   /// Appends an event and returns its number.
   @discardableResult
-  mutating func add(_ kind: EventKind, _ vcpu: Int, gpa: UInt64 = 0, cause: UInt64 = 0, a: UInt64 = 0, b: UInt64 = 0, c: UInt64 = 0, d: UInt64 = 0, data: [UInt8] = [])
-    -> UInt64
-  {
+  mutating func add(
+    _ kind: EventKind, _ vcpu: Int, gpa: UInt64 = 0, cause: UInt64 = 0, a: UInt64 = 0, b: UInt64 = 0, data: [UInt8] = []
+  ) -> UInt64 {
     let seq = UInt64(events.count + 1)
     let number = vcpu < 0 ? Event.host : UInt16(vcpu)
-    events.append(Event(kind, vcpu: number, seq: seq, time: seq * 10, gpa: gpa, cause: cause, a: a, b: b, c: c, d: d, data: data))
+    events.append(Event(kind, vcpu: number, seq: seq, time: seq * 10, gpa: gpa, cause: cause, a: a, b: b, data: data))
     return seq
   }
 

@@ -279,9 +279,10 @@ class Drawing extends View {
       strokeLines(context, [end.x, this.headHeight, end.x, this.height]);
     }
     const taken = [];
-    for (const mark of marks) {
-      // Events of one moment: beside each other rather than on top.
-      while (taken.some((other) => Math.abs(other.y - mark.y) < 14 && Math.abs(other.x - mark.x) < 22)) mark.x += 22.5;
+    // The last one is where it was; those of the same moment stand beside each other on its left, rather than on top.
+    for (const mark of marks.reverse()) {
+      const isCovered = (other) => Math.abs(other.y - mark.y) < 14 && Math.abs(other.x - mark.x) < 22;
+      for (let other = taken.find(isCovered); other; other = taken.find(isCovered)) mark.x = other.x - 22.5;
       taken.push(mark);
       const isEnd = mark.event.isEnd;
       if (isEnd) drawMark(context, "diamond", mark.x, mark.y, 12, this.palette.finding, this.palette.card);

@@ -94,8 +94,7 @@ class View {
   showAround(places) {
     const [low, high] = [Math.min(...places), Math.max(...places)];
     const room = Math.max((high - low) * 0.35, this.axis === "time" ? Math.min(1000, this.length / 50) : 12);
-    // To the right more: marks of one moment stand beside each other there.
-    this.show(low - room, high + room + (high - low + 2 * room) * 0.15);
+    this.show(low - room, high + room);
   }
 
   /** Scrolls lanes into view. */
