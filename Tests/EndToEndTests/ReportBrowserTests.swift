@@ -161,4 +161,21 @@ struct ReportBrowserTests {
       """
     #expect(try browser.isTrue(script))
   }
+
+  @Test func nothingIsDrawnBeforeTheFirstEvent() throws {
+    let browser = try Browser()
+    try browser.open(try page(of: ReportPageTests.stored("clean-integrity-4")))
+    // As in a trace so long that the region's first stretch is a joined one.
+    try browser.value("pagetape.timeline.region.shares.set(0, [0, 0.9, 0, 0.1, 0, 0, 0, 0]); pagetape.timeline.fit()")
+    try browser.drawn()
+    let pixels = """
+      (() => {
+        const { timeline } = pagetape;
+        const context = document.getElementById('lanes').getContext('2d');
+        const at = (x, y) => context.getImageData(x, y, 1, 1).data.join();
+        return at(timeline.gutter + 2, timeline.headHeight + 2) === at(2, timeline.headHeight + 2);
+      })()
+      """
+    #expect(try browser.isTrue(pixels))
+  }
 }

@@ -181,8 +181,8 @@ class Drawing extends View {
     context.fillStyle = this.palette.privileged;
     const height = this.height - this.headHeight;
     const step = 2;
-    for (let x = this.gutter; x < this.width;) {
-      const place = this.placeAt(x);
+    for (let x = Math.max(this.gutter, this.x(0)); x < this.width;) {
+      const place = Math.max(0, this.placeAt(x));
       if (place >= this.length) break;
       const index = this.region.at(place);
       const end = Math.min(this.x(this.region.end(index)), this.width);
@@ -193,7 +193,7 @@ class Drawing extends View {
       } else {
         const amounts = new Float64Array(8);
         const until = Math.min(this.placeAt(x + step), this.length);
-        this.region.measure(Math.max(0, place), until, amounts, index);
+        this.region.measure(place, until, amounts, index);
         context.globalAlpha = 0.13 * Math.min(1, amounts[PRIVILEGED] / (until - place));
         context.fillRect(x, this.headHeight, step, height);
         x += step;

@@ -19,8 +19,8 @@ class Timeline extends Drawing {
   tellStatus() {
     const notes = [this.rangeText];
     if (this.hiddenSignals) notes.push(`${counted(this.hiddenSignals, "signal")} here: zoom in to see them as arrows`);
-    if (data.timeline.signals.stride > 1) notes.push(`the signals of one rendezvous in ${data.timeline.signals.stride} are kept`);
-    if (data.timeline.grain > 1) notes.push(`stretches of fewer than ${grouped(data.timeline.grain)} events are joined, but for those near findings`);
+    if (data.timeline.signals.stride > 1) notes.push(`Only the signals of one rendezvous in ${data.timeline.signals.stride} are kept`);
+    if (data.timeline.grain > 1) notes.push(`Stretches of fewer than ${grouped(data.timeline.grain)} events are joined, but for those near findings`);
     byId("timeline-status").textContent = notes.join(". ") + ".";
     this.canvas.setAttribute("aria-label",
       `Timeline of ${counted(this.lanes.length, "vCPU")}, ${counted(trace.findings.length, "finding")}. In view: ${this.rangeText}`);
