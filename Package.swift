@@ -27,9 +27,11 @@ let package = Package(
   name: "pagetape",
   products: [
     .executable(name: "pagetape", targets: ["pagetape"]),
-    .library(name: "PagetapeAnalysis", targets: [
-      "TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Races", "Inspection", "Interchange", "Reports", "Timeline", "ReportPage",
-    ]),
+    .library(
+      name: "PagetapeAnalysis",
+      targets: [
+        "TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Races", "Minimization", "Inspection", "Interchange", "Reports", "Timeline", "ReportPage",
+      ]),
     .library(name: "HappensBefore", targets: ["HappensBefore"]),
     .library(name: "PagetapeRecording", targets: ["Hypervisor", "Runner"]),
   ],
@@ -64,8 +66,9 @@ let package = Package(
     module("Interchange", in: "Analysis", needs: ["HappensBefore", "TraceOrder", "TraceEvents", "TraceFormat"]),
     module("Analyzer", in: "Analysis", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "HappensBefore", "TraceOrder"]),
     module("Races", in: "Analysis", needs: ["TraceEvents", "TraceFormat", "HappensBefore", "TraceOrder", "Analyzer"]),
+    module("Minimization", in: "Analysis", needs: ["TraceEvents", "TraceFormat", "Analyzer", "Races"]),
     module("Inspection", in: "Analysis", needs: ["TraceEvents", "TreeFormat", "TraceFormat"]),
-    module("Reports", in: "Analysis", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "Analyzer", "Inspection"]),
+    module("Reports", in: "Analysis", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "Analyzer", "Minimization", "Inspection"]),
     module("Timeline", in: "Analysis", needs: ["TraceEvents", "TraceFormat"]),
     // The page's HTML, style sheet and scripts are compiled in: the tool needs no file beside it.
     module(
@@ -77,7 +80,7 @@ let package = Package(
       name: "pagetape",
       dependencies: [
         "TraceEvents", "TraceFormat", "TraceFile", "GuestImages", "Hypervisor", "Runner", "Synthesizer", "HappensBefore", "TraceOrder", "Interchange",
-        "Analyzer", "Races", "Inspection", "Reports", "Timeline", "ReportPage",
+        "Analyzer", "Races", "Minimization", "Inspection", "Reports", "Timeline", "ReportPage",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/CommandLine/pagetape",
@@ -93,6 +96,10 @@ let package = Package(
     tests("InterchangeTests", needs: ["HappensBefore", "Interchange"]),
     tests("InspectionTests", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "Inspection"]),
     tests("TimelineTests", needs: ["TraceEvents", "TraceFormat", "Timeline"]),
-    tests("EndToEndTests", needs: ["TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Inspection", "Reports", "Synthesizer", "Hypervisor"]),
+    tests(
+      "EndToEndTests",
+      needs: [
+        "TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Races", "Minimization", "Inspection", "Reports", "Synthesizer", "Hypervisor",
+      ]),
   ]
 )

@@ -46,8 +46,10 @@ public struct Analyzer: ~Copyable, TracePass {
   /// Of the last event judged; 0 before the first.
   var lastSeq: UInt64 = 0
 
-  public init(_ subject: Subject) {
+  /// `floor` is the first event whose breaks are told in full; earlier ones are counted among a verdict's `places` only.
+  public init(_ subject: Subject, tellingFrom floor: UInt64 = 0) {
     self.subject = subject
+    findings.floor = floor
     facts = Facts(subject)
     protection = Protection(subject)
     stop = StopJudge(subject)
@@ -121,6 +123,6 @@ public struct Analyzer: ~Copyable, TracePass {
     let list = findings.findings.values.sorted { ($0.seq, $0.rule.rawValue) < ($1.seq, $1.rule.rawValue) }
     return Verdict(
       events: events, lost: losses.events, findings: list, undecided: undecided, isIncomplete: !complete || losses.isIncomplete,
-      suspects: scout.finish())
+      suspects: scout.finish(), places: findings.places)
   }
 }

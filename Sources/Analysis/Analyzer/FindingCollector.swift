@@ -14,6 +14,11 @@ package struct FindingCollector {
   }
 
   package private(set) var findings: [Rule: Finding] = [:]
+  /// By rule: the events that broke it, the first `placeLimit` of them.
+  package private(set) var places: [Rule: [UInt64]] = [:]
+  static let placeLimit = 1 << 14
+  /// What broke before this event is counted and not told: the first break from here on is.
+  package var floor: UInt64 = 0
   private var pending: [Break] = []
   private var followers: [(rule: Rule, root: Rule)] = []
 
@@ -33,7 +38,7 @@ package struct FindingCollector {
     _ rule: Rule, seq: UInt64, vcpu: UInt16?, gpa: UInt64? = nil, rip: UInt64? = nil, expected: @autoclosure () -> String,
     observed: @autoclosure () -> String, because: @autoclosure () -> [Finding.Reason] = [], evidence: @autoclosure () -> Finding.Evidence? = nil
   ) {
-    if let first = findings[rule], first.seq <= seq {  // The first break is told in full; later ones cost no strings.
+    if seq < floor || findings[rule].map({ $0.seq <= seq }) == true {  // The first break is told in full; later ones cost no strings.
       pending.append(Break(rule: rule, seq: seq, vcpu: vcpu, expected: "", observed: "", because: []))
       return
     }
@@ -71,6 +76,8 @@ package struct FindingCollector {
   }
 
   private mutating func add(_ item: Break, also: [Rule]) {
+    if places[item.rule, default: []].count < Self.placeLimit { places[item.rule, default: []].append(item.seq) }
+    if item.seq < floor { return }
     var finding = Finding(
       rule: item.rule, count: 1, seq: item.seq, vcpu: item.vcpu, gpa: item.gpa, rip: item.rip, expected: item.expected,
       observed: item.observed, because: item.because.filter { $0.seq != 0 }.sorted { $0.seq < $1.seq }, also: also, evidence: item.evidence)

@@ -22,6 +22,8 @@ public struct Verdict: Sendable {
   public var isIncomplete: Bool
   /// Where races are possible, for a closer look: `Races` takes them.
   public var suspects: RaceSuspects
+  /// By rule: the events at which it broke, repeats too, in the order of discovery; of each rule 16,384 at most.
+  public var places: [Rule: [UInt64]]
 
   /// How far other orders of the events were searched for `race/predicted`; nil where there was nothing to search.
   public var prediction: SearchBound?
@@ -42,18 +44,20 @@ public struct Verdict: Sendable {
     }
   }
 
-  init(events: UInt64, lost: UInt64, findings: [Finding], undecided: [String], isIncomplete: Bool, suspects: RaceSuspects) {
+  init(events: UInt64, lost: UInt64, findings: [Finding], undecided: [String], isIncomplete: Bool, suspects: RaceSuspects, places: [Rule: [UInt64]]) {
     self.events = events
     self.lost = lost
     self.findings = findings
     self.undecided = undecided
     self.isIncomplete = isIncomplete
     self.suspects = suspects
+    self.places = places
     outcome = Self.outcome(findings, isIncomplete)
   }
 
-  /// Takes in what a closer look found.
-  public mutating func add(_ more: [Finding]) {
+  /// Takes in what a closer look found, and where.
+  public mutating func add(_ more: [Finding], places morePlaces: [Rule: [UInt64]] = [:]) {
+    places.merge(morePlaces) { $0 + $1 }
     findings = (findings + more).sorted { ($0.seq, $0.rule.rawValue) < ($1.seq, $1.rule.rawValue) }
     outcome = Self.outcome(findings, isIncomplete)
   }

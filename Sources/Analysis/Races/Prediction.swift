@@ -34,8 +34,9 @@ public struct Prediction: ~Copyable, TracePass {
   private let skipped: Int
 
   /// `known` are the rules that the recording breaks as it is: they need no prediction.
-  public init(_ subject: Analyzer.Subject, _ seeds: [PredictionSeed], known: Set<Rule>) {
+  public init(_ subject: Analyzer.Subject, _ seeds: [PredictionSeed], known: Set<Rule>, tellingFrom floor: UInt64 = 0) {
     analyzer = Analyzer(subject)
+    findings.floor = floor
     order = TraceOrder(vcpuCount: subject.vcpuCount)
     self.known = known
     let near = Set(seeds).filter { $0.window.upperBound - $0.window.lowerBound < Self.windowLimit }.sorted {
@@ -101,13 +102,15 @@ public struct Prediction: ~Copyable, TracePass {
 
   /// What was foretold, and how far the search went.
   public consuming func finish() -> PredictionReport {
-    PredictionReport(findings: Array(findings.findings.values), tried: tried, skipped: skipped + waiting.count + open.count)
+    PredictionReport(findings: Array(findings.findings.values), places: findings.places, tried: tried, skipped: skipped + waiting.count + open.count)
   }
 }
 
 /// What `Prediction` has to say.
 public struct PredictionReport: Sendable {
   public var findings: [Finding]
+  /// By rule: the events at which it broke, as in a `Verdict`.
+  public var places: [Rule: [UInt64]]
   /// Reorderings that were judged.
   public var tried: Int
   /// Seeds that were not: too many, too far apart, or across a hole.

@@ -54,8 +54,10 @@ public struct RaceAnalysis: ~Copyable, TracePass {
   static let seedLimit = 64
   static let cutText = "whether more races are in it: there were more accesses to compare than are kept"
 
-  public init(_ subject: Analyzer.Subject, _ suspects: RaceSuspects) {
+  /// `floor` as for `Analyzer`.
+  public init(_ subject: Analyzer.Subject, _ suspects: RaceSuspects, tellingFrom floor: UInt64 = 0) {
     self.subject = subject
+    findings.floor = floor
     vcpus = Array(repeating: VCPU(), count: subject.vcpuCount)
     clocks = TraceClocks(vcpuCount: subject.vcpuCount)
     for (frame, since) in suspects.pages { pages[frame] = PageAccesses(specialSince: since) }
@@ -128,7 +130,7 @@ public struct RaceAnalysis: ~Copyable, TracePass {
       undecided.append("whether the page-writes \(pairs) race: both vCPUs wrote the page, and which of them wrote which byte is not certain")
     }
     if isCut { undecided.append(Self.cutText) }
-    return RaceFindings(findings: Array(findings.findings.values), undecided: undecided, seeds: windows)
+    return RaceFindings(findings: Array(findings.findings.values), places: findings.places, undecided: undecided, seeds: windows)
   }
 
   private mutating func noteEnter(_ vcpu: UInt16, _ seq: UInt64) {
@@ -160,6 +162,8 @@ public struct RaceAnalysis: ~Copyable, TracePass {
 /// What `RaceAnalysis` has to say.
 public struct RaceFindings: Sendable {
   public var findings: [Finding]
+  /// By rule: the events at which it broke, as in a `Verdict`.
+  public var places: [Rule: [UInt64]]
   /// What the trace does not settle.
   public var undecided: [String]
   /// For `Prediction`.

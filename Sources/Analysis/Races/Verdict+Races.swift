@@ -5,26 +5,26 @@ extension Verdict {
   /// Judges a whole trace by every rule: once through for most of them; where races are possible, once more with eyes for those pages alone; and where
   /// another order of events could break a rule, once more for that.
   ///
-  /// `isComplete` is asked after the first time through.
-  public init(of source: some TraceSource, _ subject: Analyzer.Subject, isComplete: @autoclosure () -> Bool) {
-    var analyzer = Analyzer(subject)
+  /// `isComplete` is asked after the first time through. Of each rule the first break from event `floor` on is the one that is told in full.
+  public init(of source: some TraceSource, _ subject: Analyzer.Subject, isComplete: @autoclosure () -> Bool, tellingFrom floor: UInt64 = 0) {
+    var analyzer = Analyzer(subject, tellingFrom: floor)
     source.run(&analyzer)
     self = analyzer.finish(isComplete: isComplete())
     if suspects.isEmpty { return }
 
-    var races = RaceAnalysis(subject, suspects)
+    var races = RaceAnalysis(subject, suspects, tellingFrom: floor)
     source.run(&races)
     let found = races.finish()
-    add(found.findings)
+    add(found.findings, places: found.places)
     for open in found.undecided { note(open) }
     if suspects.isCut, !found.undecided.contains(RaceAnalysis.cutText) { note(RaceAnalysis.cutText) }
 
     let seeds = suspects.orders.map { PredictionSeed($0) } + found.seeds
     if seeds.isEmpty { return }
-    var search = Prediction(subject, seeds, known: Set(findings.map(\.rule)))
+    var search = Prediction(subject, seeds, known: Set(findings.map(\.rule)), tellingFrom: floor)
     source.run(&search)
     let foretold = search.finish()
-    add(foretold.findings)
+    add(foretold.findings, places: foretold.places)
     prediction = SearchBound(tried: foretold.tried, skipped: foretold.skipped, window: Prediction.windowLimit)
   }
 }

@@ -13,7 +13,8 @@ struct Pagetape: ParsableCommand {
     version: Version.text,
     subcommands: [
       RecordCommand.self, ReplayCommand.self, RacesCommand.self, BlameCommand.self, DiffCommand.self, InfoCommand.self, DumpCommand.self,
-      ExportCommand.self, ReportCommand.self, RepairCommand.self, GenerateCommand.self, GuestsCommand.self, FaultsCommand.self, RulesCommand.self,
+      ExportCommand.self, ReportCommand.self, MinimizeCommand.self, RepairCommand.self, GenerateCommand.self, GuestsCommand.self, FaultsCommand.self,
+      RulesCommand.self,
     ]
   )
 

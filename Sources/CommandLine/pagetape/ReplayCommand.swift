@@ -28,11 +28,7 @@ struct ReplayCommand: ParsableCommand {
   func validate() throws {
     if at != nil, rule != nil { throw ValidationError("--rule is for a verdict, and --at shows none") }
     if limit < 0 { throw ValidationError("--limit takes a number from 0, not \(limit)") }
-    guard let rule else { return }
-    let names = Rule.allCases.map(\.rawValue)
-    guard RuleGlob(rule).matchesAny else {
-      throw ValidationError("no rule matches '\(rule)'\(Suggestion.text(for: rule, among: names)); 'pagetape rules' lists them")
-    }
+    if let rule { try RuleArgument.check(rule) }
   }
 
   func run() throws {

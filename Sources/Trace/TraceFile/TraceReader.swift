@@ -164,6 +164,9 @@ public import TraceFormat
     damage.sort { $0.offset < $1.offset }
   }
 
+  /// Whether `path` names the very file that is read: it must not be written.
+  public func isSameFile(as path: String) -> Bool { input.isSameFile(as: path) }
+
   // MARK: Random access
 
   /// Goes back to the start.

@@ -93,5 +93,8 @@ extension TraceHeader.Property {
     public static let schedule = "schedule"
     /// A `WriteMode`; `protected` where it is not said.
     public static let writes = "writes"
+    /// Of a trace that was made smaller: the digest of the events of the recording, and the rule whose finding it shows.
+    public static let minimizedFrom = "minimized-from"
+    public static let minimizedFinding = "minimized-finding"
   }
 }

@@ -1,0 +1,90 @@
+internal import Analyzer
+internal import Races
+
+/// The finding that must stay, and everything that the whole trace has to say besides: what a part of the trace may say.
+///
+/// A part of a trace shows the same finding where the analyzer reports the same rule there, at the same event and place, for the same reasons. All
+/// numbers of events are compared as numbers of the original.
+struct MinimizationTarget {
+  let finding: Finding
+  private let reasons: Set<Finding.Reason>
+  private let accesses: [Finding.Access]
+  private let foretold: Rule?
+  /// By rule, the events at which the whole trace breaks it.
+  private let known: [Rule: Set<UInt64>]
+  private let listed: Set<Rule>
+  /// The rule broke earlier, too: a part may, but need not, show that.
+  let isRepeat: Bool
+
+  /// `verdict` is the one on the whole trace.
+  init(_ finding: Finding, in verdict: Verdict) {
+    self.finding = finding
+    reasons = Set(finding.because.map { Self.plain($0) { $0 } })
+    accesses = Self.accesses(finding) { $0 }
+    foretold = Self.foretold(finding)
+    known = verdict.places.mapValues { Set($0) }
+    isRepeat = verdict.findings.contains { $0.rule == finding.rule && $0.seq < finding.seq }
+    listed = Set(known.keys).union(verdict.findings.flatMap(\.also)).union(finding.also)
+  }
+
+  /// Events that the finding itself speaks of.
+  var mentioned: Set<UInt64> {
+    var seqs: Set = [finding.seq]
+    seqs.formUnion(finding.because.map(\.seq))
+    for access in accesses { seqs.formUnion([access.seq, access.since ?? access.seq]) }
+    if case .reordering(let witness) = finding.evidence { seqs.formUnion((witness.steps + witness.later).map(\.seq)) }
+    return seqs
+  }
+
+  /// The verdict on a part, which tells of a repeat where it tells of the first break otherwise.
+  func verdict(on part: EventSubset, _ subject: Analyzer.Subject) -> Verdict {
+    Verdict(of: part, subject, isComplete: true, tellingFrom: isRepeat ? part.number(finding.seq) : 0)
+  }
+
+  /// The finding in a part's verdict, nil where that says another thing than the whole trace's. `original` gives the number that an event had there.
+  func shown(in verdict: borrowing Verdict, original: (UInt64) -> UInt64) -> Finding? {
+    var found: Finding?
+    for rule in verdict.places.keys where rule.severity != .loss && rule != finding.rule && known[rule] == nil { return nil }
+    for other in verdict.findings {
+      if other.rule == finding.rule {
+        guard isSame(other, original) else { return nil }
+        found = other
+      } else if other.rule.severity != .loss {
+        guard known[other.rule]?.contains(original(other.seq)) == true else { return nil }
+      }
+      guard listed.isSuperset(of: other.also) else { return nil }
+    }
+    return found
+  }
+
+  private func isSame(_ other: Finding, _ original: (UInt64) -> UInt64) -> Bool {
+    original(other.seq) == finding.seq && other.vcpu == finding.vcpu && other.gpa == finding.gpa && other.rip == finding.rip
+      && Set(other.because.map { Self.plain($0, original) }) == reasons && Self.accesses(other, original) == accesses
+      && Self.foretold(other) == foretold
+  }
+
+  private static func foretold(_ finding: Finding) -> Rule? {
+    if case .reordering(let witness) = finding.evidence { witness.rule } else { nil }
+  }
+
+  /// The accesses of a race, without the bytes: those are as they were.
+  private static func accesses(_ finding: Finding, _ original: (UInt64) -> UInt64) -> [Finding.Access] {
+    guard case .race(let first, let second, _) = finding.evidence else { return [] }
+    return [first, second].map {
+      var access = $0
+      access.seq = original(access.seq)
+      access.since = access.since.map(original)
+      (access.before, access.after) = (nil, nil)
+      return access
+    }
+  }
+
+  /// A reason whose words have no numbers in them: those of events differ from part to part.
+  private static func plain(_ reason: Finding.Reason, _ original: (UInt64) -> UInt64) -> Finding.Reason {
+    var what = ""
+    for character in reason.what where !(character.isASCII && character.isNumber && what.last == "#") {
+      what.append(character.isASCII && character.isNumber ? "#" : character)
+    }
+    return Finding.Reason(seq: original(reason.seq), what: what)
+  }
+}
