@@ -30,7 +30,8 @@ let package = Package(
     .library(
       name: "PagetapeAnalysis",
       targets: [
-        "TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Races", "Minimization", "Inspection", "Interchange", "Reports", "Timeline", "ReportPage",
+        "TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Races", "Minimization", "Inspection", "Interchange", "Reports", "Regression", "Timeline",
+        "ReportPage",
       ]),
     .library(name: "HappensBefore", targets: ["HappensBefore"]),
     .library(name: "PagetapeRecording", targets: ["Hypervisor", "Runner"]),
@@ -74,13 +75,15 @@ let package = Package(
     module(
       "ReportPage", in: "Analysis", needs: ["TraceEvents", "TraceFormat", "Digests", "Analyzer", "Inspection", "Reports", "Timeline"],
       resources: [.embedInCode("Page")]),
+    module("Regression", in: "Analysis", needs: ["TraceFormat", "Analyzer", "Reports"]),
 
-    // Command line: thin.
+    // Command line: thin. TraceSuite is what runs stored traces: files and threads.
+    module("TraceSuite", in: "CommandLine", needs: ["CFiles", "TraceFormat", "TraceFile", "Analyzer", "Races", "Regression"]),
     .executableTarget(
       name: "pagetape",
       dependencies: [
         "TraceEvents", "TraceFormat", "TraceFile", "GuestImages", "Hypervisor", "Runner", "Synthesizer", "HappensBefore", "TraceOrder", "Interchange",
-        "Analyzer", "Races", "Minimization", "Inspection", "Reports", "Timeline", "ReportPage",
+        "Analyzer", "Races", "Minimization", "Inspection", "Reports", "Regression", "Timeline", "ReportPage", "TraceSuite",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/CommandLine/pagetape",
@@ -96,10 +99,12 @@ let package = Package(
     tests("InterchangeTests", needs: ["HappensBefore", "Interchange"]),
     tests("InspectionTests", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "Inspection"]),
     tests("TimelineTests", needs: ["TraceEvents", "TraceFormat", "Timeline"]),
+    tests("RegressionTests", needs: ["TraceEvents", "TraceFormat", "Analyzer", "Reports", "Regression"]),
     tests(
       "EndToEndTests",
       needs: [
-        "TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Races", "Minimization", "Inspection", "Reports", "Synthesizer", "Hypervisor",
+        "TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Races", "Minimization", "Inspection", "Reports", "Regression", "TraceSuite", "Synthesizer",
+        "Hypervisor",
       ]),
   ]
 )

@@ -22,7 +22,7 @@ struct BlameTests {
     var whole: Bool
   }
 
-  static let path = TimeTravelTests.traces + "clean-integrity-4.tape"
+  static let path = TimeTravelTests.traces + "format-1-clean-integrity-4.tape"
 
   private func blame(_ arguments: String...) throws -> (report: Report, status: Int32) {
     let result = try Tool.run(["blame"] + arguments + ["--format", "json"])
@@ -75,7 +75,7 @@ struct BlameTests {
 
   @Test func aHoleBetweenMakesItUncertain() throws {
     // Events 10781 to 13414 are in a damaged block of this trace.
-    let damaged = TimeTravelTests.traces + "damaged-flipped.tape"
+    let damaged = TimeTravelTests.traces + "format-1-damaged-flipped.tape"
     let before = try blame(damaged, "0xfff000+4096", "--at", "10780")
     #expect(before.status == 0 && before.report.writer != nil)
     let within = try blame(damaged, "0xfff000+4096", "--at", "11000")

@@ -1,48 +1,70 @@
 import Foundation
+import Hypervisor
+import Regression
+import Reports
+import Synchronization
 import Testing
+import TraceFile
+import TraceSuite
 
-/// The stored traces, each with what must be said of it. `tools/bless-traces` writes the expectations anew.
+/// The stored traces, each with what must be said of it. `tools/record-traces` records them anew.
 struct CorpusTests {
-  struct Expectation: Decodable {
-    struct Finding: Decodable, Equatable {
-      var rule: String
-      var count: UInt64
-      var seq: UInt64
-      var vcpu: Int?
-    }
+  static let folder = Repository.root.appendingPathComponent("traces")
+  static let files = ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []).sorted()
 
-    var exit: Int32
-    var verdict: String
-    var events: UInt64
-    var lost: UInt64
-    var findings: [Finding]
+  /// The traces that can be read as such.
+  static let names = files.filter { $0.hasSuffix(".tape") && (try? TraceReader(path: folder.appendingPathComponent($0).path)) != nil }
+
+  static func expectations() throws -> [(name: String, expectation: TraceExpectation)] {
+    try files.filter { $0.hasSuffix(".expected") }.map { name in
+      (name, try #require(try TraceExpectation(path: folder.appendingPathComponent(name).path)))
+    }
   }
 
-  static let folder = Repository.root.appendingPathComponent("traces")
-  static let names = ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []).filter { $0.hasSuffix(".tape") }.sorted()
-
-  @Test func thereAreEnough() {
-    #expect(Self.names.count >= 10)
+  @Test func everyTraceIsJudgedAsExpected() throws {
+    let failures = Mutex("")
+    let report = SuiteRun(try StoredTraces([Self.folder.path]), SuiteRun.Options()).run(version: "test") { result in
+      if result.status != .passed { failures.withLock { $0 += result.lines(style: .plain).joined(separator: "\n") + "\n" } }
+      return true
+    }
+    #expect(report.outcome == .passed, "\(failures.withLock { $0 })")
+    #expect(report.results.count >= 80)
   }
 
   @Test func theyStaySmall() throws {
-    let bytes = try FileManager.default.contentsOfDirectory(atPath: Self.folder.path).reduce(0) { sum, name in
+    let bytes = try Self.files.reduce(0) { sum, name in
       sum + ((try FileManager.default.attributesOfItem(atPath: Self.folder.appendingPathComponent(name).path)[.size] as? Int) ?? 0)
     }
     #expect(bytes < 8 << 20)
+    #expect(Self.files.allSatisfy { $0.hasSuffix(".tape") || $0.hasSuffix(".expected") })
   }
 
-  @Test(arguments: names)
-  func saysWhatItSaid(name: String) throws {
-    let path = Self.folder.appendingPathComponent(name)
-    let expected = try JSONDecoder().decode(
-      Expectation.self, from: Data(contentsOf: path.deletingPathExtension().appendingPathExtension("expected.json")))
-    let report = try VerdictReport(replaying: path.path)
-    #expect(try Tool.run("replay", path.path).status == expected.exit)
-    #expect(report.verdict == expected.verdict)
-    #expect(report.events == expected.events)
-    #expect(report.lost == expected.lost)
-    let findings = report.findings.map { Expectation.Finding(rule: $0.rule, count: $0.count, seq: $0.seq, vcpu: $0.vcpu) }
-    #expect(findings == expected.findings)
+  @Test func whatAFaultCanBreakIsFoundInSomeTrace() throws {
+    let found = Set(try Self.expectations().flatMap { $0.expectation.findings.map(\.rule) })
+    let breakable = Set(Fault.table.flatMap { $0.rules + $0.may })
+    #expect(breakable.isSubset(of: found), "not found in any stored trace: \(breakable.subtracting(found).sorted())")
+  }
+
+  @Test(arguments: Fault.table)
+  func everyFaultIsStoredAndFound(fault: Fault.Entry) throws {
+    let name = "fault-" + fault.name.replacing("/", with: "-") + ".expected"
+    let expectation = try #require(try TraceExpectation(path: Self.folder.appendingPathComponent(name).path))
+    let found = Set(expectation.findings.map(\.rule))
+    #expect(Set(fault.rules).isSubset(of: found), "\(name): \(found)")
+    #expect(found.isSubset(of: fault.rules + fault.may), "\(name): \(found)")
+    #expect(expectation.recorded?.contains("fault \(fault.name)") == true)
+  }
+
+  /// Every way in which a file may be wrong, and the older format, beside the clean ones.
+  @Test func allKindsAreThere() throws {
+    let all = try Self.expectations()
+    for outcome in TraceExpectation.Outcome.allCases { #expect(all.contains { $0.expectation.outcome == outcome }, "\(outcome)") }
+    #expect(all.count { $0.name.hasPrefix("damaged-") } >= 5)
+    #expect(all.filter { $0.name.hasPrefix("damaged-") }.allSatisfy { !$0.expectation.damage.isEmpty })
+    #expect(all.contains { $0.expectation.recorded?.contains("format 1.0") == true })
+    #expect(all.filter { $0.name.hasPrefix("clean-") }.allSatisfy { $0.expectation.outcome == .clean && $0.expectation.findings.isEmpty })
+    for guest in ["integrity", "stop-storm", "brief", "tree-churn", "attacks", "atomics", "writer", "hello"] {
+      #expect(all.contains { $0.name.hasPrefix("clean-\(guest)") }, "\(guest)")
+    }
   }
 }

@@ -109,7 +109,7 @@ struct RacesTests {
   }
 
   /// The location of a line is the number of the event that it comes from.
-  @Test(arguments: ["clean-integrity-4", "clean-stop-storm-4", "fault-enter-before-acks", "fault-resume-not-last"], ["hb", "shb"])
+  @Test(arguments: ["clean-integrity-4", "clean-stop-storm-4", "race-stop-window", "format-1-fault-map-early"], ["hb", "shb"])
   func anExportRacesWhereItsTraceDoes(name: String, semantics: String) throws {
     let tape = Repository.root.appendingPathComponent("traces/\(name).tape").path
     let export = try Tool.run("export", tape, "--format", "std")
@@ -125,7 +125,7 @@ struct RacesTests {
   }
 
   @Test func aDamagedTraceIsToldWithItsRaces() throws {
-    let tape = Repository.root.appendingPathComponent("traces/damaged-flipped.tape").path
+    let tape = Repository.root.appendingPathComponent("traces/format-1-damaged-flipped.tape").path
     for verb in ["races", "export"] {
       let result = try Tool.run(verb, tape)
       #expect(result.status == 3)

@@ -30,7 +30,7 @@ struct TimeTravelTests {
       .json(limit: 1000).text + "\n"
   }
 
-  @Test(arguments: ["clean-integrity-4", "clean-stop-storm-4", "fault-map-early", "version-1", "clean-hello"])
+  @Test(arguments: ["format-1-clean-integrity-4", "clean-stop-storm-4", "format-1-fault-map-early", "fault-stop-map-early", "format-1-clean-stop-storm", "clean-hello"])
   func storedTracesAreShownAsTheirEventsAddUp(name: String) throws {
     let path = Self.traces + name + ".tape"
     let reader = try TraceReader(path: path)
@@ -68,7 +68,7 @@ struct TimeTravelTests {
   }
 
   @Test func eventsThatAreMissingAreSaidToBe() throws {
-    let path = Self.traces + "damaged-flipped.tape"
+    let path = Self.traces + "format-1-damaged-flipped.tape"
     // Events 10781 to 13414 are in a damaged block.
     #expect(try Tool.run("replay", path, "--at", "10780").status == 0)
     for (seq, end) in [(10_781, "10,781"), (11_000, "11,000"), (15_000, "13,414")] {
@@ -125,7 +125,7 @@ struct TimeTravelTests {
   }
 
   @Test func damagedFilesAreLookedAtWithoutACrash() throws {
-    let original = try Data(contentsOf: URL(fileURLWithPath: Self.traces + "clean-stop-storm-4.tape"))
+    let original = try Data(contentsOf: URL(fileURLWithPath: Self.traces + "format-1-clean-stop-storm.tape"))
     let folder = try Folder()
     let path = folder.file("x.tape").path
     var random = Seed.generator(salt: 44)
@@ -160,7 +160,7 @@ struct TimeTravelTests {
   }
 
   @Test func theListsAreBounded() throws {
-    let path = Self.traces + "clean-integrity-4.tape"
+    let path = Self.traces + "format-1-clean-integrity-4.tape"
     let text = try Tool.run("replay", path, "--at", "5000", "--limit", "2")
     #expect(text.status == 0 && text.output.contains("more ranges") && text.output.contains("and more: 2 entries"))
     #expect(text.output.contains("hypercall unanswered [4710]") && text.output.contains("stop signal [4998]"))

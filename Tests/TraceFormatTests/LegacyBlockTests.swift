@@ -7,7 +7,7 @@ import TraceFormat
 struct LegacyBlockTests {
   private static var path: String {
     let folders = #filePath.split(separator: "/", omittingEmptySubsequences: false)
-    return (folders.dropLast(3) + ["traces", "version-1.tape"]).joined(separator: "/")
+    return (folders.dropLast(3) + ["traces", "format-1-clean-stop-storm.tape"]).joined(separator: "/")
   }
 
   /// The raw events blocks of the stored trace.

@@ -10,6 +10,8 @@ enum ExitStatus: Int32 {
   case incomplete = 3
   /// This host can't do it.
   case unsupported = 4
+  /// Of `replay --bisect`: this version cannot judge the trace. `git bisect run` passes over such a commit.
+  case skipped = 125
 
   /// Ends the command with this status, without another word.
   func end() throws {

@@ -11,10 +11,13 @@ struct ReplayCommand: ParsableCommand {
     discussion: Help.text(
       """
       Exit status: 0 clean, 1 a rule was broken, 3 incomplete or damaged with nothing found in what is left. With --at: 0, or 2 where the trace has no \
-      such event, or 3 where events before it are missing, so that what is shown is not certain.
+      such event, or 3 where events before it are missing, so that what is shown is not certain. With --bisect, for 'git bisect run': 0 good, 1 bad, 125 \
+      where the trace cannot be judged. Bad is a trace in which a rule that --rule names is broken, or, without --rule, one that is not as its expectation \
+      says.
       """,
       Help.Example("judge a recording", "pagetape replay boot.tape"),
       Help.Example("only the stop protocol's rules, for a script", "pagetape replay --rule 'stop/*' --format json boot.tape"),
+      Help.Example("find the commit that broke a rule", "git bisect run pagetape replay --bisect --rule 'stop/*' boot.tape"),
       Help.Example("the machine right after event 4711", "pagetape replay --at 4711 boot.tape")))
 
   @Argument(help: "The trace; - is standard input.", completion: .file(extensions: ["tape"])) var file: String
@@ -24,14 +27,20 @@ struct ReplayCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Judge nothing, but show the machine right after this event.", valueName: "seq")) var at: UInt64?
   @Option(help: ArgumentHelp("With --at: how many ranges of traces, and how many entries of the tree, are shown at most.", valueName: "n"))
   var limit = 1000
+  @Flag(help: "Only say good, bad or cannot be judged, with the exit status that 'git bisect run' wants.") var bisect = false
+  @Option(help: ArgumentHelp("With --bisect: the expectation, if not the one beside the trace.", valueName: "file")) var expect: String?
 
   func validate() throws {
     if at != nil, rule != nil { throw ValidationError("--rule is for a verdict, and --at shows none") }
+    if bisect, at != nil || format == .json { throw ValidationError("--bisect goes with --rule or --expect alone") }
+    if expect != nil, !bisect || rule != nil { throw ValidationError("--expect is for --bisect without --rule") }
+    if bisect, file == "-", rule == nil, expect == nil { throw ValidationError("with - --bisect needs --rule or --expect") }
     if limit < 0 { throw ValidationError("--limit takes a number from 0, not \(limit)") }
     if let rule { try RuleArgument.check(rule) }
   }
 
   func run() throws {
+    if bisect { return try bisected() }
     let reader = try Traces.open(file)
     if let at { return try show(reader, at: at) }
     let whole = Replay.verdict(of: reader)

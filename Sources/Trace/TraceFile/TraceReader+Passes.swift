@@ -3,7 +3,7 @@ public import TraceFormat
 extension TraceReader: TraceSource {
   public func run<Pass: TracePass & ~Copyable>(_ pass: inout Pass) {
     rewind()
-    let batches = PrefetchingReader(self)
+    let batches = PrefetchingReader(self, isThreaded: readsAhead ? nil : false)
     /// Offsets of the damaged places that the pass was told of.
     var told: Set<UInt64> = []
     while !pass.isDone, let batch = batches.nextBatch() {

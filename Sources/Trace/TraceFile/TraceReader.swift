@@ -18,6 +18,8 @@ public import TraceFormat
   public private(set) var damage: [DamageReport]
   /// Blocks of types that this version does not know.
   public let unknownBlocks: Int
+  /// Whether a pass over the whole trace may read blocks on a second thread while it takes others. Who runs a pass on every CPU has no use for that.
+  public var readsAhead = true
 
   let input: TraceInput
   let decompressor = BlockDecompressor()

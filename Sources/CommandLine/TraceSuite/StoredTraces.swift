@@ -1,0 +1,92 @@
+import Glibc
+public import Regression
+
+/// Stored traces and the expectations beside them, in the order of their names.
+public struct StoredTraces: Sendable {
+  /// A trace, its expectation, or both.
+  public struct Entry: Hashable, Sendable {
+    /// The trace's path, as found below what the user named; that of an expectation without a trace is the one the trace should have.
+    public var trace: String
+    public var expectation: String
+    /// In bytes; nil for what is not there.
+    public var traceSize: UInt64?
+    public var expectationSize: UInt64?
+  }
+
+  public private(set) var entries: [Entry]
+
+  /// Everything in the folders, with what is below them, and the files. Names that begin with a dot are passed over in folders.
+  public init(_ paths: [String]) throws(SuiteError) {
+    var traces: Set<String> = []
+    for path in paths {
+      guard let status = Self.status(path) else { throw SuiteError(path, errno, "cannot look at it") }
+      if status.st_mode & S_IFMT == S_IFDIR {
+        var folder = path
+        while folder.count > 1, folder.hasSuffix("/") { folder.removeLast() }
+        try Self.collect(folder, depth: 0, &traces)
+      } else {
+        traces.insert(Self.trace(of: path))
+      }
+    }
+    entries = traces.map { Self.entry($0) }.sorted { $0.trace.utf8.lexicographicallyPrecedes($1.trace.utf8) }
+  }
+
+  /// Those alone whose path any of the patterns matches.
+  public mutating func keep(_ patterns: [NamePattern]) {
+    if !patterns.isEmpty { entries.removeAll { entry in !patterns.contains { $0.matches(entry.trace) } } }
+  }
+
+  /// A digest of names and sizes: two machines that have the same have the same suite.
+  public var digest: String {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    for entry in entries {
+      for byte in "\(entry.trace)\0\(entry.traceSize.map(String.init) ?? "-")\0\(entry.expectationSize.map(String.init) ?? "-")\n".utf8 {
+        hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3
+      }
+    }
+    let digits = String(hash, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+
+  private static func trace(of path: String) -> String { path.hasSuffix(".expected") ? path.dropLast(9) + ".tape" : path }
+
+  private static func entry(_ trace: String) -> Entry {
+    let expectation = TraceExpectation.path(forTrace: trace)
+    return Entry(
+      trace: trace, expectation: expectation, traceSize: status(trace).map { UInt64($0.st_size) },
+      expectationSize: status(expectation).map { UInt64($0.st_size) })
+  }
+
+  private static func status(_ path: String) -> stat? {
+    var status = stat()
+    // SAFETY: the structure is ours.
+    return unsafe stat(path, &status) == 0 ? status : nil
+  }
+
+  private static func collect(_ folder: String, depth: Int, _ traces: inout Set<String>) throws(SuiteError) {
+    guard depth < 64 else { throw SuiteError("\(folder): too deep; a link to a folder above it?") }
+    for name in try names(in: folder) where !name.hasPrefix(".") {
+      let path = folder == "/" ? "/" + name : folder + "/" + name
+      if name.hasSuffix(".tape") || name.hasSuffix(".expected") {
+        traces.insert(trace(of: path))
+      } else if status(path).map({ $0.st_mode & S_IFMT == S_IFDIR }) == true {
+        try collect(path, depth: depth + 1, &traces)
+      }
+    }
+  }
+
+  private static func names(in folder: String) throws(SuiteError) -> [String] {
+    guard let directory = unsafe opendir(folder) else { throw SuiteError(folder, errno, "cannot look into it") }
+    defer { unsafe closedir(directory) }
+    var names: [String] = []
+    while true {
+      errno = 0
+      guard let entry = unsafe readdir(directory) else { break }
+      // SAFETY: the name ends with a zero, and is copied before the next call.
+      unsafe names.append(
+        withUnsafePointer(to: &entry.pointee.d_name) { unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) } })
+    }
+    guard errno == 0 else { throw SuiteError(folder, errno, "cannot look into it") }
+    return names
+  }
+}
