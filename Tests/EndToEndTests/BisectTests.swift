@@ -50,7 +50,7 @@ struct BisectTests {
         git add -A
         git commit -q -m "version $n"
       done
-      git bisect start -q HEAD HEAD~7
+      git bisect start HEAD HEAD~7
       git bisect run "$2" replay --bisect x.tape --rule 'stop/*'
       git log -1 --format='found: %s' refs/bisect/bad
       """

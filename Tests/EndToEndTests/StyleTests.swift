@@ -36,11 +36,9 @@ struct StyleTests {
 
   @Test func layersGoOneWay() {
     let recording: Set = ["CKVM", "KVM", "Hypervisor", "X86", "GuestPrograms", "GuestImages", "Runner", "Synthesizer"]
-<<<<<<< HEAD
-    let analysis: Set = ["HappensBefore", "TraceOrder", "Analyzer", "Races", "Inspection", "Interchange", "Timeline", "ReportPage", "Reports"]
-=======
-    let analysis: Set = ["HappensBefore", "TraceOrder", "Analyzer", "Races", "Inspection", "Interchange", "Reports", "Regression"]
->>>>>>> 35a1779 (Stored traces are tested: pagetape test, expectations as text, and a corpus of every guest and fault)
+    let analysis: Set = [
+      "HappensBefore", "TraceOrder", "Analyzer", "Races", "Minimization", "Inspection", "Interchange", "Timeline", "ReportPage", "Reports", "Regression",
+    ]
     let forbidden: [(folder: String, modules: Set<String>)] = [
       ("Sources/Trace/TraceEvents/", recording.union(analysis).union(["TraceFormat", "TraceFile", "CZstd"])),
       ("Sources/Trace/TreeFormat/", recording.union(analysis).union(["TraceEvents", "TraceFormat", "TraceFile", "CZstd"])),
@@ -51,21 +49,15 @@ struct StyleTests {
       ("Sources/Analysis/", recording.union(["TraceFile", "CZstd", "CFiles", "Glibc"])),
       ("Sources/Analysis/HappensBefore/", analysis.union(["TraceEvents", "TreeFormat", "TraceFormat"])),
       ("Sources/Analysis/TraceOrder/", analysis.subtracting(["HappensBefore"]).union(["TreeFormat", "TraceFormat"])),
-<<<<<<< HEAD
-      ("Sources/Analysis/Analyzer/", ["Races", "Inspection", "Interchange", "Reports"]),
-      ("Sources/Analysis/Races/", ["Inspection", "Interchange", "Reports"]),
+      ("Sources/Analysis/Analyzer/", analysis.subtracting(["HappensBefore", "TraceOrder"])),
+      ("Sources/Analysis/Races/", analysis.subtracting(["HappensBefore", "TraceOrder", "Analyzer"])),
+      ("Sources/Analysis/Minimization/", analysis.subtracting(["HappensBefore", "TraceOrder", "Analyzer", "Races"])),
       ("Sources/Analysis/Timeline/", analysis.union(["TreeFormat"])),
-      ("Sources/Analysis/Inspection/", ["Analyzer", "Races", "Interchange", "Reports"]),
-      ("Sources/Analysis/Interchange/", ["Analyzer", "Races", "Inspection", "Reports"]),
-      ("Sources/Analysis/Reports/", ["Interchange", "Timeline", "ReportPage"]),
-=======
-      ("Sources/Analysis/Analyzer/", ["Races", "Inspection", "Interchange", "Reports", "Regression"]),
-      ("Sources/Analysis/Races/", ["Inspection", "Interchange", "Reports", "Regression"]),
-      ("Sources/Analysis/Inspection/", ["Analyzer", "Races", "Interchange", "Reports", "Regression"]),
-      ("Sources/Analysis/Interchange/", ["Analyzer", "Races", "Inspection", "Reports", "Regression"]),
-      ("Sources/Analysis/Reports/", ["Interchange", "Regression"]),
+      ("Sources/Analysis/Inspection/", analysis),
+      ("Sources/Analysis/Interchange/", analysis.subtracting(["HappensBefore", "TraceOrder"])),
+      ("Sources/Analysis/Reports/", ["Interchange", "Timeline", "ReportPage", "Regression"]),
+      ("Sources/Analysis/Regression/", ["Interchange", "Timeline", "ReportPage", "Inspection", "Minimization"]),
       ("Sources/CommandLine/TraceSuite/", recording.union(["Inspection", "Interchange", "ArgumentParser"])),
->>>>>>> 35a1779 (Stored traces are tested: pagetape test, expectations as text, and a corpus of every guest and fault)
     ]
     for rule in forbidden {
       let files = Self.sources.filter { $0.path.hasPrefix(rule.folder) }

@@ -30,7 +30,9 @@ struct TimeTravelTests {
       .json(limit: 1000).text + "\n"
   }
 
-  @Test(arguments: ["format-1-clean-integrity-4", "clean-stop-storm-4", "format-1-fault-map-early", "fault-stop-map-early", "format-1-clean-stop-storm", "clean-hello"])
+  @Test(arguments: [
+    "format-1-clean-integrity-4", "clean-stop-storm-4", "format-1-fault-map-early", "fault-stop-map-early", "format-1-clean-stop-storm", "clean-hello",
+  ])
   func storedTracesAreShownAsTheirEventsAddUp(name: String) throws {
     let path = Self.traces + name + ".tape"
     let reader = try TraceReader(path: path)
