@@ -15,7 +15,7 @@ struct ReportBrowserTests {
     return page
   }
 
-  @Test(arguments: ["fault-enter-before-acks", "fault-count-one-ack-foretold", "clean-integrity-4", "damaged-flipped", "damaged-truncated", "version-1"])
+  @Test(arguments: ["fault-stop-enter-before-acks", "race-foretold", "clean-integrity-4", "damaged-flipped", "damaged-truncated", "format-1-clean-integrity-4"])
   func itLoadsAndTheCountsAreRight(name: String) throws {
     let trace = ReportPageTests.stored(name)
     let verdict = try VerdictReport(replaying: trace)
@@ -44,7 +44,7 @@ struct ReportBrowserTests {
   }
 
   @Test func aFindingIsOpenedByKeyboard() throws {
-    let trace = ReportPageTests.stored("fault-enter-before-acks")
+    let trace = ReportPageTests.stored("fault-stop-enter-before-acks")
     let verdict = try VerdictReport(replaying: trace)
     let browser = try Browser()
     try browser.open(try page(of: trace))
@@ -78,7 +78,7 @@ struct ReportBrowserTests {
   }
 
   @Test func theTimelineMovesByKeys() throws {
-    let trace = ReportPageTests.stored("fault-enter-before-acks")
+    let trace = ReportPageTests.stored("fault-stop-enter-before-acks")
     let browser = try Browser()
     try browser.open(try page(of: trace))
     let width = "pagetape.timeline.to - pagetape.timeline.from"
@@ -107,7 +107,7 @@ struct ReportBrowserTests {
 
   @Test func aPhoneIsWideEnoughAndPinches() throws {
     let browser = try Browser(width: 360, height: 740, isPhone: true)
-    try browser.open(try page(of: ReportPageTests.stored("fault-enter-before-acks")))
+    try browser.open(try page(of: ReportPageTests.stored("fault-stop-enter-before-acks")))
     try browser.value("document.getElementById('open-0').click(); for (const fold of document.querySelectorAll('details')) fold.open = true")
     try browser.drawn()
     #expect(try browser.number("document.documentElement.scrollWidth") <= 360)

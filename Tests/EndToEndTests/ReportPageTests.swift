@@ -12,7 +12,7 @@ import TraceFormat
 
   static func stored(_ name: String) -> String { Repository.root.appendingPathComponent("traces/\(name).tape").path }
 
-  @Test(arguments: [("clean-integrity-2", 0), ("fault-map-early", 1), ("damaged-flipped", 3), ("damaged-truncated", 3), ("version-1", 0)])
+  @Test(arguments: [("clean-integrity-2", 0), ("fault-stop-map-early", 1), ("damaged-flipped", 3), ("damaged-truncated", 3), ("format-1-clean-integrity-4", 0)])
   func exitStatusIsThatOfReplay(name: String, status: Int32) throws {
     let page = folder.file("\(name).html").path
     #expect(try Tool.run("replay", Self.stored(name)).status == status)
@@ -21,8 +21,8 @@ import TraceFormat
   }
 
   @Test func thePageIsAFunctionOfTheTrace() throws {
-    let first = try Tool.run("report", Self.stored("fault-map-early"), "-o", "-")
-    let second = try Tool.run("report", Self.stored("fault-map-early"), "-o", "-")
+    let first = try Tool.run("report", Self.stored("fault-stop-map-early"), "-o", "-")
+    let second = try Tool.run("report", Self.stored("fault-stop-map-early"), "-o", "-")
     #expect(first.output == second.output && first.output.hasPrefix("<!DOCTYPE html>"))
   }
 
@@ -44,7 +44,7 @@ import TraceFormat
   }
 
   @Test func nothingInThePageIsElsewhere() throws {
-    let html = try Tool.run("report", Self.stored("fault-map-early"), "-o", "-").output
+    let html = try Tool.run("report", Self.stored("fault-stop-map-early"), "-o", "-").output
     for word in ["http://", "https://", "src=", "@import", "url("] { #expect(!html.contains(word), "\(word)") }
     #expect(html.contains("default-src 'none'"))
     #expect(!html.contains("unsafe-inline"))
