@@ -43,8 +43,8 @@ struct CommandLineTests {
       for line in (verb.discussion ?? "").split(separator: "\n") where line.hasPrefix("    pagetape ") {
         let words = line.split(separator: " ").map { $0.trimmingCharacters(in: CharacterSet(charactersIn: "'")) }
         var arguments = Array(words.dropFirst().prefix { $0 != ">" && $0 != "|" })
-        // Nothing is recorded or generated here: what is asked for is only understood.
-        if ["record", "generate"].contains(verb.commandName) { arguments.append("--help") }
+        // Nothing is recorded, generated or updated here: what is asked for is only understood.
+        if ["record", "generate", "test"].contains(verb.commandName) { arguments.append("--help") }
         arguments = arguments.map { $0.contains(".tape") || $0.contains(".std") || $0.contains(".elf") ? folder.file($0).path : $0 }
         let result = try Tool.run(arguments)
         #expect(!result.error.contains("Usage:"), "\(line): \(result.error)")

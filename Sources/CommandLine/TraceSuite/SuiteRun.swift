@@ -37,7 +37,11 @@ public struct SuiteRun: Sendable {
     let progress = SuiteProgress(entries.count, failsFast: options.failsFast, tell)
     let jobs = min(options.jobs ?? WorkerThreads.cpuCount, max(1, entries.count))
     WorkerThreads.run(jobs) {
-      while let index = progress.take() { progress.put(judge(entries[index], readsAhead: jobs == 1), at: index) }
+      while let index = progress.take() {
+        let entry = entries[index]
+        // A second thread for each trace is worth its start where the trace is long and no other is replayed meanwhile.
+        progress.put(judge(entry, readsAhead: jobs == 1 && (entry.traceSize ?? 0) > 1 << 20), at: index)
+      }
     }
     let results = zip(entries, progress.results).map { entry, result in result ?? TraceResult(trace: entry.trace, status: .notRun) }
     return SuiteReport(
