@@ -78,3 +78,12 @@ public struct Verdict: Sendable {
     return isIncomplete ? .incomplete : .clean
   }
 }
+
+extension Verdict: CustomStringConvertible {
+  /// All of it, alike for equal verdicts.
+  public var description: String {
+    let repeats = places.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.key.rawValue) at \($0.value)" }
+    return "\(outcome), \(events) events, \(lost) lost\(isIncomplete ? ", incomplete" : ""), findings \(findings), undecided \(undecided), "
+      + "suspects \(suspects), prediction \(prediction.map { "\($0)" } ?? "none"), places \(repeats)"
+  }
+}
