@@ -65,7 +65,7 @@ public struct StoredTraces: Sendable {
 
   private static func collect(_ folder: String, depth: Int, _ traces: inout Set<String>) throws(SuiteError) {
     guard depth < 64 else { throw SuiteError("\(folder): too deep; a link to a folder above it?") }
-    for name in try names(in: folder) where !name.hasPrefix(".") {
+    for name in try Folder.names(in: folder) where !name.hasPrefix(".") {
       let path = folder == "/" ? "/" + name : folder + "/" + name
       if name.hasSuffix(".tape") || name.hasSuffix(".expected") {
         traces.insert(trace(of: path))
@@ -73,20 +73,5 @@ public struct StoredTraces: Sendable {
         try collect(path, depth: depth + 1, &traces)
       }
     }
-  }
-
-  private static func names(in folder: String) throws(SuiteError) -> [String] {
-    guard let directory = unsafe opendir(folder) else { throw SuiteError(folder, errno, "cannot look into it") }
-    defer { unsafe closedir(directory) }
-    var names: [String] = []
-    while true {
-      errno = 0
-      guard let entry = unsafe readdir(directory) else { break }
-      // SAFETY: the name ends with a zero, and is copied before the next call.
-      unsafe names.append(
-        withUnsafePointer(to: &entry.pointee.d_name) { unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) } })
-    }
-    guard errno == 0 else { throw SuiteError(folder, errno, "cannot look into it") }
-    return names
   }
 }

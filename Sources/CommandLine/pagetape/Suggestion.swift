@@ -1,12 +1,18 @@
 import Glibc
+import TraceSuite
 
 /// "Did you mean": the known name nearest to what was typed.
 enum Suggestion {
   /// ` (did you mean "x"?)`, or nothing where no name is near.
   static func text(for typed: String, among names: [String]) -> String {
+    text(nearest(to: typed, among: names, within: max(2, typed.count / 3)))
+  }
+
+  private static func text(_ near: String?) -> String { near.map { " (did you mean \"\($0)\"?)" } ?? "" }
+
+  private static func nearest(to typed: String, among names: some Sequence<String>, within limit: Int) -> String? {
     let near = names.map { (name: $0, distance: distance(typed, $0)) }.min { $0.distance < $1.distance }
-    guard let near, near.distance <= max(2, typed.count / 3) else { return "" }
-    return " (did you mean \"\(near.name)\"?)"
+    return near.flatMap { $0.distance <= limit ? $0.name : nil }
   }
 
   /// The same for a file that is not there, among its neighbours; nothing where it is, or its folder is not.
@@ -15,19 +21,8 @@ enum Suggestion {
     let slash = path.lastIndex(of: "/")
     let folder = slash.map { String(path[...$0]) } ?? ""
     let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
-    // SAFETY: the stream is closed by this function alone, and an entry's name is copied before the next is read.
-    guard let stream = unsafe opendir(folder.isEmpty ? "." : folder) else { return "" }
-    defer { unsafe closedir(stream) }
-    var names: [String] = []
-    while names.count < 10_000, let entry = unsafe readdir(stream) {
-      let found = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
-        unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
-      }
-      if !found.hasPrefix(".") { names.append(folder + found) }
-    }
-    // Nearness is that of the names: a long folder must not make up for it.
-    guard let near = names.min(by: { distance(path, $0) < distance(path, $1) }), distance(path, near) <= max(2, name.count / 4) else { return "" }
-    return " (did you mean \"\(near)\"?)"
+    let names = ((try? Folder.names(in: folder.isEmpty ? "." : folder)) ?? []).lazy.filter { !$0.hasPrefix(".") }
+    return text(nearest(to: name, among: names.prefix(10_000), within: max(2, name.count / 4)).map { folder + $0 })
   }
 
   /// Levenshtein's.
