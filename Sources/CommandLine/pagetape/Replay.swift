@@ -10,3 +10,14 @@ enum Replay {
     Verdict(of: reader, Analyzer.Subject(reader.header), isComplete: reader.isComplete)
   }
 }
+
+extension Verdict.Outcome {
+  /// What a verb that judges says when it ends.
+  var status: ExitStatus {
+    switch self {
+    case .clean: .clean
+    case .violated: .findings
+    case .incomplete: .incomplete
+    }
+  }
+}

@@ -50,11 +50,7 @@ struct ReplayCommand: ParsableCommand {
     case .json: try Terminal.output(verdict.json.text + "\n")
     }
     Traces.report(reader.damage, path: file)
-    switch verdict.outcome {
-    case .clean: try ExitStatus.clean.end()
-    case .violated: try ExitStatus.findings.end()
-    case .incomplete: try ExitStatus.incomplete.end()
-    }
+    try verdict.outcome.status.end()
   }
 
   private func show(_ reader: TraceReader, at seq: UInt64) throws {

@@ -38,11 +38,7 @@ struct ReportCommand: ParsableCommand {
       snapshots: try snapshots(reader, verdict))
     try write(page.html, verdict)
     Traces.report(reader.damage, path: file)
-    switch verdict.outcome {
-    case .clean: try ExitStatus.clean.end()
-    case .violated: try ExitStatus.findings.end()
-    case .incomplete: try ExitStatus.incomplete.end()
-    }
+    try verdict.outcome.status.end()
   }
 
   /// The machine right after each finding's event, and after the last event.
