@@ -1,3 +1,5 @@
+internal import Reports
+
 extension SuiteReport {
   /// The report in the form of JUnit's XML, which CI systems show.
   ///
@@ -37,20 +39,12 @@ extension TraceResult {
     }
   }
 
-  /// For an attribute or an element's content. XML has no way to write most control characters.
+  /// XML has no way to write most control characters.
   private static func escaped(_ text: String) -> String {
-    var out = ""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "&": out += "&amp;"
-      case "<": out += "&lt;"
-      case ">": out += "&gt;"
-      case "\"": out += "&quot;"
-      case "\n": out += "\n"
-      case _ where scalar.value < 0x20 || (0x7f..<0xa0).contains(scalar.value) || scalar.value == 0xfffe || scalar.value == 0xffff: out += "\u{fffd}"
-      default: out.unicodeScalars.append(scalar)
-      }
+    let writable = text.unicodeScalars.map { scalar in
+      let isControl = scalar.value < 0x20 && scalar != "\n" || (0x7f..<0xa0).contains(scalar.value)
+      return isControl || scalar.value == 0xfffe || scalar.value == 0xffff ? "\u{fffd}" : scalar
     }
-    return out
+    return Markup.escaped(String(String.UnicodeScalarView(writable)))
   }
 }

@@ -50,7 +50,7 @@ public struct ReportPage {
       "policy": "default-src 'none'; script-src 'sha256-\(Self.hash(script))'; style-src 'sha256-\(Self.hash(style))'; base-uri 'none'; form-action 'none'",
       "style": style,
       "script": script,
-      "text": Self.escaped(verdict.text(name: name, style: .plain)),
+      "text": Markup.escaped(verdict.text(name: name, style: .plain)),
       "data": Self.embedded(data.text),
     ]
     return Self.fill(String(decoding: PackageResources.page_html, as: UTF8.self), parts)
@@ -72,22 +72,6 @@ public struct ReportPage {
       page += piece[end.upperBound...]
     }
     return page
-  }
-
-  /// Text as HTML.
-  static func escaped(_ text: String) -> String {
-    var out = ""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "&": out += "&amp;"
-      case "<": out += "&lt;"
-      case ">": out += "&gt;"
-      case "\"": out += "&quot;"
-      case "'": out += "&#39;"
-      default: out.unicodeScalars.append(scalar)
-      }
-    }
-    return out
   }
 
   /// JSON as the contents of a script element: no `</script` and no `<!--` can be in it.
