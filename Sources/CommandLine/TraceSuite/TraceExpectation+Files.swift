@@ -17,9 +17,9 @@ extension TraceExpectation {
     }
     reader.readsAhead = readsAhead
     let verdict = Verdict(of: reader, Analyzer.Subject(reader.header), isComplete: reader.isComplete)
-    var digest = DigestPass()
+    var digest = EventDigest()
     reader.run(&digest)
-    self.init(verdict, header: reader.header, digest: digest.digest.text, damage: reader.damage.map { "\($0)" })
+    self.init(verdict, header: reader.header, digest: digest.text, damage: reader.damage.map { "\($0)" })
   }
 
   /// The expectation in a file; nil where there is none.
@@ -27,12 +27,4 @@ extension TraceExpectation {
     guard let bytes = try SmallFile.read(path, limit: Self.sizeLimit) else { return nil }
     do throws(ExpectationError) { try self.init(parsing: bytes) } catch { throw SuiteError("\(path): \(error)") }
   }
-}
-
-private struct DigestPass: TracePass {
-  var digest = EventDigest()
-  var isDone: Bool { false }
-
-  mutating func consume(_ batch: EventBatch) { digest.combine(batch) }
-  mutating func noteHole(lostEvents: UInt64, firstSeq: UInt64, lastSeq: UInt64, damage: String?) {}
 }

@@ -45,3 +45,11 @@ public struct EventDigest: Hashable, Sendable {
     }.joined()
   }
 }
+
+extension EventDigest: TracePass {
+  public var isDone: Bool { false }
+
+  public mutating func consume(_ batch: EventBatch) { combine(batch) }
+  /// The numbers of the events behind it tell of a hole.
+  public mutating func noteHole(lostEvents: UInt64, firstSeq: UInt64, lastSeq: UInt64, damage: String?) {}
+}
