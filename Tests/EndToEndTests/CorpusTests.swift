@@ -55,6 +55,19 @@ struct CorpusTests {
     #expect(expectation.recorded?.contains("fault \(fault.name)") == true)
   }
 
+  /// The few events that show it, beside the digest of the recording they come from.
+  @Test(arguments: Fault.table)
+  func everyFaultIsStoredMinimized(fault: Fault.Entry) throws {
+    let path = Self.folder.appendingPathComponent("fault-" + fault.name.replacing("/", with: "-")).path
+    let whole = try #require(try TraceExpectation(path: path + ".expected"))
+    let small = try #require(try TraceExpectation(path: path + ".min.expected"))
+    #expect(small.original == whole.digest)
+    #expect(small.recorded == whole.recorded)
+    #expect(small.events < 100)
+    #expect(small.findings.contains { $0.rule == fault.rules[0] })
+    #expect(Set(small.findings.map(\.rule)).isSubset(of: whole.findings.map(\.rule)))
+  }
+
   /// Every way in which a file may be wrong, and the older format, beside the clean ones.
   @Test func allKindsAreThere() throws {
     let all = try Self.expectations()
