@@ -35,14 +35,15 @@ extension MinimizationSearch {
       var isSmaller = false
       while at < list.count, effort > 0 {
         let end = min(at + size, list.count)
-        guard let rest = rest(without: Set(list[at..<end])), keep(rest) else {
+        guard let rest = rest(without: list[at..<end]), keep(rest) else {
           at = end
           continue
         }
         isSmaller = true
-        let left = Set(kept.map { units[Int($0)] })
-        at = list[..<at].count { left.contains($0) }
-        list = list.filter { left.contains($0) }
+        marked.clear()
+        for index in kept { marked.insert(units[Int(index)]) }
+        at = list[..<at].count { marked.contains($0) }
+        list = list.filter { marked.contains($0) }
       }
       if size == 1, !isSmaller { return }
       size = max(size / 2, 1)
@@ -50,23 +51,26 @@ extension MinimizationSearch {
   }
 
   /// What is kept without these units, and without what cannot be without them; nil where something would go that must stay.
-  func rest(without units: Set<Int32>) -> [Int32]? {
-    var isGone = Array(repeating: false, count: self.units.count)
-    var gone = units
-    var rest = kept
+  mutating func rest(without units: some Sequence<Int32>) -> [Int32]? { rest(of: kept, without: units) }
+
+  mutating func rest(of indices: [Int32], without units: some Sequence<Int32>) -> [Int32]? {
+    gone.clear()
+    marked.clear()
+    for unit in units { marked.insert(unit) }
+    var rest = indices
     var before = -1
     while rest.count != before {
       before = rest.count
       var next: [Int32] = []
       next.reserveCapacity(rest.count)
       for index in rest {
-        guard gone.contains(self.units[Int(index)]) || lacks(index, isGone) else {
+        guard marked.contains(self.units[Int(index)]) || lacks(index) else {
           next.append(index)
           continue
         }
         if isFixed[Int(index)] { return nil }
-        gone.insert(self.units[Int(index)])
-        isGone[Int(index)] = true
+        marked.insert(self.units[Int(index)])
+        gone.insert(index)
       }
       rest = next
     }
@@ -74,24 +78,24 @@ extension MinimizationSearch {
   }
 
   /// Whether something that the event needs is gone.
-  private func lacks(_ index: Int32, _ isGone: [Bool]) -> Bool {
+  private func lacks(_ index: Int32) -> Bool {
     let first = Int(index) * EventBonds.needsPerEvent
-    for need in first..<first + EventBonds.needsPerEvent where bonds.needs[need] >= 0 && isGone[Int(bonds.needs[need])] { return true }
+    for need in first..<first + EventBonds.needsPerEvent where bonds.needs[need] >= 0 && gone.contains(bonds.needs[need]) { return true }
     return false
   }
 
   /// A vCPU goes with all it did and all that was done to it. The units that it had a part in go on without it.
   mutating func dropVCPUs() {
     for vcpu in (0..<minimizer.header.vcpuCount).reversed() {
-      var isGone = Array(repeating: false, count: units.count)
+      gone.clear()
       var rest: [Int32] = []
       var isAllowed = true
       for index in kept {
-        guard isOf(UInt16(vcpu), all.events[Int(index)]) || lacks(index, isGone) else {
+        guard isOf(UInt16(vcpu), all.events[Int(index)]) || lacks(index) else {
           rest.append(index)
           continue
         }
-        isGone[Int(index)] = true
+        gone.insert(index)
         if isFixed[Int(index)] { isAllowed = false }
       }
       if isAllowed { _ = keep(rest) }

@@ -11,18 +11,24 @@ struct MinimizationSearch {
   let all: NumberedEvents
   let bonds: EventBonds
   let scores: [UInt64]
-  private(set) var tests = 0
+  var tests = 0
 
-  private let target: MinimizationTarget
+  let target: MinimizationTarget
   let minimizer: TraceMinimizer
   private let collected: EventCollector
+  /// Where traces were put on pages.
+  let installs: [Int32]
   /// By event: whether it must stay.
   private(set) var isFixed: [Bool]
-  private(set) var effort = TraceMinimizer.effort
+  var effort = TraceMinimizer.effort
   /// What goes as a whole now, by event.
-  private(set) var units: [Int32]
+  private(set) var units: [Int32] { didSet { members = UnitMembers(units) } }
+  private var members: UnitMembers
   /// Indices of events, ascending.
   var kept: [Int32] = []
+  /// For the question at hand: events that go, units that go or are there.
+  var gone: Marks
+  var marked: Marks
 
   /// A result of fewer events is made whole again behind the finding.
   private static let shortLimit = 100
@@ -33,6 +39,10 @@ struct MinimizationSearch {
     self.minimizer = minimizer
     bonds = EventBonds(collected.events, vcpuCount: minimizer.header.vcpuCount)
     units = bonds.transactions
+    members = UnitMembers(units)
+    installs = collected.events.indices.filter { collected.events[$0].kind == .traceInstall }.map(Int32.init)
+    gone = Marks(units.count)
+    marked = gone
     all = NumberedEvents(collected.events, lastSeq: collected.lastSeq, bonds: bonds)
     isFixed = collected.scores.map { $0 == 0 }
     if let hole = collected.lastHole { isFixed[hole] = true }
@@ -48,28 +58,12 @@ struct MinimizationSearch {
     shrinkAll()
     units = bonds.units
     shrinkAll()
-    let whole = closure(of: kept, within: all.events.indices.map { _ in true })
+    let whole = closure(of: kept) { _ in true }
     if whole.count > kept.count, whole.count < Self.shortLimit, shows(whole) {
       kept = whole
       dropVCPUs()
     }
     return kept
-  }
-
-  // MARK: Tests
-
-  private mutating func shows(_ indices: [Int32]) -> Bool {
-    tests += 1
-    effort -= indices.count
-    guard let part = try? EventSubset(indices, of: all, header: minimizer.writtenHeader) else { return false }
-    return target.shown(in: target.verdict(on: part, minimizer.subject), original: part.original) != nil
-  }
-
-  /// Keeps only `indices` where they show the finding.
-  mutating func keep(_ indices: [Int32]) -> Bool {
-    guard indices.count < kept.count, shows(indices) else { return false }
-    kept = indices
-    return true
   }
 
   // MARK: Beginning
@@ -91,7 +85,8 @@ struct MinimizationSearch {
 
   /// A finding of the stop protocol mostly shows without any protection, and the other way round.
   private mutating func leaveOutMechanisms() {
-    let needed = Set(closure(of: kept.filter { isFixed[Int($0)] }, within: membership(of: kept)).map { units[Int($0)] })
+    let there = membership()
+    let needed = Set(closure(of: kept.filter { isFixed[Int($0)] }, where: there.contains).map { units[Int($0)] })
     for isOther in [Self.isProtection, Self.isRendezvous] {
       let others = kept.filter { isOther(all.events[Int($0)].kind) }.map { units[Int($0)] }
       if let rest = rest(without: Set(others).subtracting(needed)) { _ = keep(rest) }
@@ -113,37 +108,39 @@ struct MinimizationSearch {
 
   /// The likeliest of what is kept, as few as show the finding.
   private mutating func grow() {
-    let isAllowed = membership(of: kept)
+    let there = membership()
     let order = kept.sorted { (scores[Int($0)], $0) < (scores[Int($1)], $1) }
     let fixed = kept.filter { isFixed[Int($0)] }
     var size = 32
     while size < order.count {
-      if keep(closure(of: fixed + order[..<size], within: isAllowed)) { return }
+      if keep(closure(of: fixed + order[..<size], where: there.contains)) { return }
       size *= 2
     }
   }
 
-  func membership(of indices: [Int32]) -> [Bool] {
-    var isThere = Array(repeating: false, count: units.count)
-    for index in indices { isThere[Int(index)] = true }
-    return isThere
-  }
-
-  /// These events and all that they cannot be without, as far as it is allowed.
-  private func closure(of indices: [Int32], within isAllowed: [Bool]) -> [Int32] {
-    let members = UnitMembers(units)
-    var isTaken = Array(repeating: false, count: units.count)
+  /// These events and all that they cannot be without, ascending, as far as `isAllowed` says.
+  mutating func closure(of indices: [Int32], where isAllowed: (Int32) -> Bool) -> [Int32] {
+    gone.clear()
     var open = indices
+    var taken: [Int32] = []
     while let next = open.popLast() {
-      if isTaken[Int(next)] { continue }
-      isTaken[Int(next)] = true
+      if gone.contains(next) { continue }
+      gone.insert(next)
+      taken.append(next)
       for need in 0..<EventBonds.needsPerEvent {
         let other = bonds.needs[Int(next) * EventBonds.needsPerEvent + need]
-        if other >= 0, isAllowed[Int(other)], !isTaken[Int(other)] { open.append(other) }
+        if other >= 0, isAllowed(other), !gone.contains(other) { open.append(other) }
       }
-      for other in members[units[Int(next)]] where isAllowed[Int(other)] && !isTaken[Int(other)] { open.append(other) }
+      for other in members[units[Int(next)]] where isAllowed(other) && !gone.contains(other) { open.append(other) }
     }
-    return isTaken.indices.filter { isTaken[$0] }.map(Int32.init)
+    return taken.sorted()
+  }
+
+  /// Whether an event is among `kept`.
+  func membership() -> Marks {
+    var there = Marks(units.count)
+    for index in kept { there.insert(index) }
+    return there
   }
 }
 

@@ -41,20 +41,36 @@ struct MinimizationTarget {
     Verdict(of: part, subject, isComplete: true, tellingFrom: isRepeat ? part.number(finding.seq) : 0)
   }
 
+  /// What a part's verdict says of the finding.
+  enum Showing {
+    /// The same finding, and nothing that the whole trace does not say.
+    case whole(Finding)
+    /// The part says other things, too: at these events, as numbered in the part, a rule breaks that holds in the whole trace, or breaks elsewhere there.
+    case withOthers([Finding])
+    case nothing
+  }
+
   /// The finding in a part's verdict, nil where that says another thing than the whole trace's. `original` gives the number that an event had there.
   func shown(in verdict: borrowing Verdict, original: (UInt64) -> UInt64) -> Finding? {
+    if case .whole(let finding) = showing(in: verdict, original: original) { finding } else { nil }
+  }
+
+  func showing(in verdict: borrowing Verdict, original: (UInt64) -> UInt64) -> Showing {
     var found: Finding?
-    for rule in verdict.places.keys where rule.severity != .loss && rule != finding.rule && known[rule] == nil { return nil }
+    var others: [Finding] = []
     for other in verdict.findings {
-      if other.rule == finding.rule {
-        guard isSame(other, original) else { return nil }
+      if other.rule == finding.rule, isSame(other, original) {
         found = other
-      } else if other.rule.severity != .loss {
-        guard known[other.rule]?.contains(original(other.seq)) == true else { return nil }
+      } else if other.rule == finding.rule ? original(other.seq) != finding.seq : other.rule.severity != .loss {
+        if other.rule == finding.rule || known[other.rule]?.contains(original(other.seq)) != true { others.append(other) }
+      } else if other.rule == finding.rule {
+        return .nothing
       }
-      guard listed.isSuperset(of: other.also) else { return nil }
+      if !listed.isSuperset(of: other.also) { others.append(other) }
     }
-    return found
+    if !others.isEmpty { return .withOthers(others) }
+    guard let found, !verdict.places.keys.contains(where: { $0.severity != .loss && $0 != finding.rule && known[$0] == nil }) else { return .nothing }
+    return .whole(found)
   }
 
   private func isSame(_ other: Finding, _ original: (UInt64) -> UInt64) -> Bool {
