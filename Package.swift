@@ -31,7 +31,7 @@ let package = Package(
       name: "PagetapeAnalysis",
       targets: [
         "TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Races", "Minimization", "Inspection", "Interchange", "Reports", "Regression", "Timeline",
-        "ReportPage",
+        "ReportPage", "Exports",
       ]),
     .library(name: "HappensBefore", targets: ["HappensBefore"]),
     .library(name: "PagetapeRecording", targets: ["Hypervisor", "Runner"]),
@@ -77,13 +77,17 @@ let package = Package(
       resources: [.embedInCode("Page")]),
     module("Regression", in: "Analysis", needs: ["TraceFormat", "Analyzer", "Reports"]),
 
+    module("Exports", in: "Analysis", needs: ["TraceEvents", "TraceFormat", "Interchange"]),
+
     // Command line: thin. TraceSuite is what runs stored traces: files and threads.
-    module("TraceSuite", in: "CommandLine", needs: ["CFiles", "TraceFormat", "TraceFile", "Analyzer", "Races", "Regression"]),
+    module("OutputFiles", in: "CommandLine", needs: ["CFiles"]),
+    module("TraceSuite", in: "CommandLine", needs: ["CFiles", "OutputFiles", "TraceFormat", "TraceFile", "Analyzer", "Races", "Regression"]),
     .executableTarget(
       name: "pagetape",
       dependencies: [
         "TraceEvents", "TraceFormat", "TraceFile", "GuestImages", "Hypervisor", "Runner", "Synthesizer", "HappensBefore", "TraceOrder", "Interchange",
-        "Analyzer", "Races", "Minimization", "Inspection", "Reports", "Regression", "Timeline", "ReportPage", "TraceSuite",
+        "Analyzer", "Races", "Minimization", "Inspection", "Reports", "Regression", "Timeline", "ReportPage", "Exports", "OutputFiles",
+        "TraceSuite",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/CommandLine/pagetape",
@@ -104,7 +108,7 @@ let package = Package(
       "EndToEndTests",
       needs: [
         "TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Races", "Minimization", "Inspection", "Reports", "Regression", "TraceSuite", "Synthesizer",
-        "Hypervisor",
+        "Hypervisor", "OutputFiles",
       ]),
   ]
 )

@@ -38,6 +38,7 @@ struct StyleTests {
     let recording: Set = ["CKVM", "KVM", "Hypervisor", "X86", "GuestPrograms", "GuestImages", "Runner", "Synthesizer"]
     let analysis: Set = [
       "HappensBefore", "TraceOrder", "Analyzer", "Races", "Minimization", "Inspection", "Interchange", "Timeline", "ReportPage", "Reports", "Regression",
+      "Exports",
     ]
     let forbidden: [(folder: String, modules: Set<String>)] = [
       ("Sources/Trace/TraceEvents/", recording.union(analysis).union(["TraceFormat", "TraceFile", "CZstd"])),
@@ -55,8 +56,11 @@ struct StyleTests {
       ("Sources/Analysis/Timeline/", analysis.union(["TreeFormat"])),
       ("Sources/Analysis/Inspection/", analysis),
       ("Sources/Analysis/Interchange/", analysis.subtracting(["HappensBefore", "TraceOrder"])),
-      ("Sources/Analysis/Reports/", ["Interchange", "Timeline", "ReportPage", "Regression"]),
-      ("Sources/Analysis/Regression/", ["Interchange", "Timeline", "ReportPage", "Inspection", "Minimization"]),
+      ("Sources/Analysis/Reports/", ["Interchange", "Timeline", "ReportPage", "Regression", "Exports"]),
+      ("Sources/Analysis/Regression/", ["Interchange", "Timeline", "ReportPage", "Inspection", "Minimization", "Exports"]),
+      ("Sources/Analysis/ReportPage/", ["Interchange", "Regression", "Minimization", "Exports"]),
+      ("Sources/Analysis/Exports/", ["Regression", "Minimization", "ReportPage"]),
+      ("Sources/CommandLine/OutputFiles/", recording.union(analysis).union(["TraceEvents", "TraceFormat", "TraceFile", "ArgumentParser"])),
       ("Sources/CommandLine/TraceSuite/", recording.union(["Inspection", "Interchange", "ArgumentParser"])),
     ]
     for rule in forbidden {

@@ -1,12 +1,11 @@
 public import TraceEvents
-public import TraceFormat
 
 /// A native trace in RAPID's STD format, line by line.
 ///
 /// A vCPU is the thread `T` and its number, the host `T` and the number of vCPUs; a word of 8 bytes is the variable `V` and its address. A message is a
 /// fork of the fresh thread `M` and its sender's event number, and a join of that thread by each receiver: a lock in its place would tell other analyzers
 /// that sender and receiver exclude each other and could change places. The location is the number of the event.
-public struct TraceExport: ~Copyable, TracePass {
+public struct TraceExport: ~Copyable {
   private var writer = STDWriter()
   private var operations: TraceOperations
   private let vcpuCount: Int
@@ -16,16 +15,6 @@ public struct TraceExport: ~Copyable, TracePass {
   public init(vcpuCount: Int) {
     self.vcpuCount = vcpuCount
     operations = TraceOperations(vcpuCount: vcpuCount)
-  }
-
-  public var isDone: Bool { false }
-
-  public mutating func consume(_ batch: EventBatch) {
-    batch.withCursor { cursor in
-      while cursor.next() {
-        if TraceOperations.concerns(cursor.kind) { take(cursor.event) }
-      }
-    }
   }
 
   /// What was sent before a hole is not received behind it.
@@ -38,6 +27,7 @@ public struct TraceExport: ~Copyable, TracePass {
 
   /// Takes one event.
   public mutating func take(_ event: Event) {
+    guard TraceOperations.concerns(event.kind) else { return }
     if event.kind == .eventsLost, event.b != LossCause.dirtyRingOverflow.rawValue { return forget() }
     operations.take(event)
     let thread = STDWriter.Name("T", UInt64(min(Int(event.vcpu), vcpuCount)))
@@ -56,6 +46,9 @@ public struct TraceExport: ~Copyable, TracePass {
       lineCount += 1
     }
   }
+
+  /// Bytes of lines that were not handed on yet.
+  public var pendingCount: Int { writer.text.count }
 
   /// Hands on the lines so far.
   public mutating func flush(to output: (RawSpan) throws -> Void) rethrows {

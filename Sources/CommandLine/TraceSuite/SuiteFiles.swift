@@ -4,9 +4,6 @@ public import Regression
 /// Reports of runs as files.
 public enum SuiteFiles {
   public static func exists(_ path: String) -> Bool { SmallFile.exists(path) }
-
-  /// Puts a file in its place at once.
-  public static func write(_ text: String, to path: String) throws(SuiteError) { try SmallFile.write(text, to: path) }
 }
 
 extension SuiteReport {

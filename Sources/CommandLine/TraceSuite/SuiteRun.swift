@@ -1,3 +1,4 @@
+import OutputFiles
 public import Regression
 import TraceFile
 
@@ -80,7 +81,7 @@ extension SuiteRun {
     }
     var new = came
     new.comments = expected?.comments ?? []
-    do throws(SuiteError) { try SmallFile.write(new.text, to: entry.expectation) } catch {
+    do throws(OutputFileError) { try OutputFile.write(new.text, to: entry.expectation, overwrites: true) } catch {
       result.status = .ioError
       result.message = "\(error)"
       return

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import OutputFiles
 
 @main
 struct Pagetape: ParsableCommand {
@@ -20,8 +21,9 @@ struct Pagetape: ParsableCommand {
 
   /// As `ParsableCommand.main()`, but bad use exits with 2, as everything here does.
   static func main() {
-    // A pipe whose reader left is an error of the write, not the end of the process without a word.
+    // A pipe whose reader left is an error of the write, not the end of the process without a word; so is a file that must not grow further.
     signal(SIGPIPE, SIG_IGN)
+    signal(SIGXFSZ, SIG_IGN)
     do {
       try checkVerb(Array(CommandLine.arguments.dropFirst()))
       var command = try parseAsRoot()
@@ -29,6 +31,9 @@ struct Pagetape: ParsableCommand {
     } catch let failure as Failure {
       Terminal.error("pagetape: \(failure.message)")
       Glibc.exit(isBisecting ? ExitStatus.skipped.rawValue : failure.status.rawValue)
+    } catch let error as OutputFileError {
+      if !error.isReaderGone { Terminal.error("pagetape: \(error)\(error.isThere ? "; --force overwrites it" : "")") }
+      Glibc.exit(ExitStatus.badUse.rawValue)
     } catch {
       let code = exitCode(for: error)
       let text = fullMessage(for: error)

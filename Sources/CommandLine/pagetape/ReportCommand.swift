@@ -1,6 +1,7 @@
 import Analyzer
 import ArgumentParser
 import Inspection
+import OutputFiles
 import ReportPage
 import Reports
 import Timeline
@@ -51,7 +52,7 @@ struct ReportCommand: ParsableCommand {
 
   private func write(_ html: String, _ verdict: Verdict) throws {
     guard output != "-" else { return try Terminal.output(html) }
-    try OutputFile.write(html, to: output, force: force)
+    try OutputFile.write(html, to: output, overwrites: force)
     try Terminal.output("\(output): \(verdict.outcome.rawValue), \(Count.text(verdict.events, "event")), \(Count.bytes(UInt64(html.utf8.count)))\n")
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import OutputFiles
 import Regression
 import Reports
 import TraceSuite
@@ -94,10 +95,9 @@ struct TestCommand: ParsableCommand {
     case .text: try Terminal.output(whole.summary(style: colors.style))
     case .json: try Terminal.output(whole.json.text + "\n")
     }
-    do throws(SuiteError) {
-      if let junit { try SuiteFiles.write(whole.junit, to: junit) }
-      if let report { try SuiteFiles.write(whole.json.text + "\n", to: report) }
-    } catch { throw Failure("\(error)") }
+    // Whether they may be overwritten was asked before anything ran.
+    if let junit { try OutputFile.write(whole.junit, to: junit, overwrites: true) }
+    if let report { try OutputFile.write(whole.json.text + "\n", to: report, overwrites: true) }
     switch whole.outcome {
     case .passed: try ExitStatus.clean.end()
     case .failed: try ExitStatus.findings.end()

@@ -16,4 +16,14 @@ int cfiles_cpu_count(void);
 /* Gives this thread a name, of at most 15 bytes. */
 int cfiles_name_thread(const char *name);
 
+/* Moves a file to a name that must not be there: -EEXIST where it is. */
+int cfiles_move_new(const char *from, const char *to);
+
+/* A file that is to be gone where SIGHUP, SIGINT, SIGQUIT or SIGTERM ends the process. Returns a number for `cfiles_keep`, -ENOSPC past 64 at a time, or -ENOMEM.
+   The first call sets a handler for each of these signals that has none and is not ignored. */
+int cfiles_remove_on_signal(const char *path);
+
+/* The file stays from here on. A negative number names none. */
+void cfiles_keep(int number);
+
 #endif
