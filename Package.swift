@@ -77,7 +77,7 @@ let package = Package(
       resources: [.embedInCode("Page")]),
     module("Regression", in: "Analysis", needs: ["TraceFormat", "Analyzer", "Reports"]),
 
-    module("Exports", in: "Analysis", needs: ["TraceEvents", "TraceFormat", "Interchange"]),
+    module("Exports", in: "Analysis", needs: ["TraceEvents", "TraceFormat", "Digests", "Analyzer", "Interchange", "Reports", "Timeline"]),
 
     // Command line: thin. TraceSuite is what runs stored traces: files and threads.
     module("OutputFiles", in: "CommandLine", needs: ["CFiles"]),
@@ -104,6 +104,7 @@ let package = Package(
     tests("InspectionTests", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "Inspection"]),
     tests("TimelineTests", needs: ["TraceEvents", "TraceFormat", "Timeline"]),
     tests("RegressionTests", needs: ["TraceEvents", "TraceFormat", "Analyzer", "Reports", "Regression"]),
+    tests("ExportsTests", needs: ["TraceEvents", "TraceFormat", "TraceFile", "Digests", "Analyzer", "Races", "Interchange", "Reports", "Timeline", "Exports"]),
     tests(
       "EndToEndTests",
       needs: [

@@ -1,21 +1,24 @@
 public import TraceEvents
 
 extension Event {
-  /// One line of `dump --format json`: the operands that the kind carries, by column name; `gpa`, `rip` and digests as hex strings.
-  public var json: JSON {
+  /// One line of `dump --format json`.
+  public var json: JSON { .object(members) }
+
+  /// The operands that the kind carries, by column name; `gpa`, `rip` and digests as hex strings.
+  package var members: [(key: String, value: JSON)] {
     var members: [(key: String, value: JSON)] = [
       ("seq", .number(seq)), ("time", .number(time)), ("kind", .string(kind.name)),
       ("vcpu", vcpu == Event.host ? .null : .number(UInt64(vcpu))),
     ]
-    guard let columns = kind.row?.columns else { return .object(members) }
+    guard let columns = kind.row?.columns else { return members }
     if columns.contains(.gpa) { members.append(("gpa", .hex(gpa))) }
     if columns.contains(.rip) { members.append(("rip", .hex(rip))) }
     if columns.contains(.cause) { members.append(("cause", cause == 0 ? .null : .number(cause))) }
-    if columns.contains(.a) { members.append(("a", .number(a))) }
-    if columns.contains(.b) { members.append(("b", .number(b))) }
+    if columns.contains(.a) { members.append(("a", .exact(a))) }
+    if columns.contains(.b) { members.append(("b", .exact(b))) }
     if columns.contains(.c) { members.append(("c", .hex(c))) }
-    if columns.contains(.d) { members.append(("d", .number(d))) }
+    if columns.contains(.d) { members.append(("d", .exact(d))) }
     if columns.contains(.data) { members.append(("data", .string(Hex.text(data)))) }
-    return .object(members)
+    return members
   }
 }

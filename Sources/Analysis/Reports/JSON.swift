@@ -13,6 +13,9 @@ public enum JSON: Equatable, Sendable {
   /// An address or a bit pattern: JSON numbers lose bits past 2^53, so these are strings.
   public static func hex(_ value: UInt64) -> JSON { .string(Hex.text(value)) }
 
+  /// A count as long as it is one; a value past 2^53 (a negative status, say) keeps its bits as a hex string.
+  public static func exact(_ value: UInt64) -> JSON { value <= 1 << 53 ? .number(value) : .hex(value) }
+
   /// The value where there is one, else null.
   public static func optional<T>(_ value: T?, _ wrap: (T) -> JSON) -> JSON { value.map(wrap) ?? .null }
 

@@ -64,13 +64,7 @@ public struct TraceSummary: Sendable {
       ("bytesPerEvent", .decimal(bytesPerEvent)),
       ("duration", .number(duration)),
       ("digest", .string(digest)),
-      ("vcpus", .number(UInt64(header.vcpuCount))),
-      ("memory", .array(header.memory.map(\.json))),
-      ("region", header.region.json),
-      ("attribution", .string("\(header.attribution)")),
-      ("startTime", .number(header.startTime)),
-      ("clockFrequency", .number(header.clockFrequency)),
-      ("properties", .array(header.properties.map { .object([("name", .string($0.name)), ("value", .string($0.value))]) })),
+    ] + header.members + [
       ("kinds", .object(kinds.map { ($0.name, .number($0.count)) })),
       (
         "byVCPU", .array(
@@ -105,8 +99,4 @@ public struct TraceSummary: Sendable {
     for place in damage { lines.append("  damage: \(place)") }
     return lines.joined(separator: "\n") + "\n"
   }
-}
-
-extension GuestRange {
-  fileprivate var json: JSON { .object([("start", .hex(start)), ("length", .number(length))]) }
 }

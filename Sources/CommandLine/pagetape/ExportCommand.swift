@@ -19,10 +19,10 @@ struct ExportCommand: ParsableCommand {
       """,
       Help.Example("hand a trace to a race detector that reads RAPID's format", "pagetape export --format std boot.tape > boot.std")))
 
-  enum Format: String, ExpressibleByArgument, CaseIterable { case std }
+  enum Format: String, ExpressibleByArgument, CaseIterable { case std, jsonl, csv }
 
   @Argument(help: "The trace; - is standard input.", completion: .file(extensions: ["tape"])) var file: String
-  @Option(help: "std.") var format = Format.std
+  @Option(help: "std, jsonl or csv.") var format = Format.std
   @Option(name: .shortAndLong, help: ArgumentHelp("Where it goes; - is standard output.", valueName: "file"), completion: .file()) var output = "-"
   @Flag(help: "Overwrite the output.") var force = false
 
@@ -36,8 +36,11 @@ struct ExportCommand: ParsableCommand {
   }
 
   private func export(_ reader: TraceReader, to output: consuming OutputFile) throws -> (events: UInt64, bytes: UInt64) {
-    switch format {
+    let producer = "pagetape \(Version.text)"
+    return switch format {
     case .std: try ExportPass.run(TraceExport(vcpuCount: reader.header.vcpuCount), reader, to: output)
+    case .jsonl: try ExportPass.run(JSONLinesExport(header: reader.header, producer: producer), reader, to: output)
+    case .csv: try ExportPass.run(CSVExport(), reader, to: output)
     }
   }
 }
