@@ -56,7 +56,8 @@ import Testing
     let trace = folder.file("x.tape").path
     #expect(try Tool.run("generate", "--events", "300000", "-o", trace).status == 0)
     for number in [SIGTERM, SIGINT, SIGHUP] {
-      let process = try Self.startWithSignals(["export", "--format", "jsonl", trace, "-o", folder.file("x.jsonl").path], output: folder.file("out"), error: folder.file("err"))
+      let process = try Self.startWithSignals(
+        ["export", "--format", "jsonl", trace, "-o", folder.file("x.jsonl").path], output: folder.file("out"), error: folder.file("err"))
       while process.isRunning, !(try names().contains { $0.hasSuffix(".tmp") }) { usleep(500) }
       kill(process.processIdentifier, number)
       process.waitUntilExit()

@@ -58,7 +58,8 @@ import TraceEvents
     let wrong = zip(told, events).first { row, event in
       let columns = event.kind.row?.columns ?? []
       let expected = [
-        "\(event.seq)", "\(event.time)", event.vcpu == Event.host ? "" : "\(event.vcpu)", event.kind.name, columns.contains(.gpa) ? Hex.text(event.gpa) : "", "",
+        "\(event.seq)", "\(event.time)", event.vcpu == Event.host ? "" : "\(event.vcpu)", event.kind.name,
+        columns.contains(.gpa) ? Hex.text(event.gpa) : "", "",
         columns.contains(.rip) ? Hex.text(event.rip) : "", "", event.cause == 0 ? "" : "\(event.cause)",
         columns.contains(.a) ? "\(Int64(bitPattern: event.a))" : "", columns.contains(.b) ? "\(Int64(bitPattern: event.b))" : "",
         columns.contains(.c) ? Hex.text(event.c) : "", columns.contains(.d) ? "\(Int64(bitPattern: event.d))" : "", Hex.text(event.data), event.story,
@@ -78,7 +79,8 @@ import TraceEvents
   @Test func fieldsAreQuotedWhereTheyMustBe() throws {
     let events = [
       Event(.hypercallResult, vcpu: 0, seq: 1, time: 10, a: UInt64(bitPattern: -22), b: 7),
-      Event(.console, vcpu: Event.host, seq: 2, time: 20, data: Array("a, \"b\"\r\n".utf8)), Event(.guestEnter, vcpu: 1, seq: 3, time: 30, rip: 0xffff_ffff_8000_0000),
+      Event(.console, vcpu: Event.host, seq: 2, time: 20, data: Array("a, \"b\"\r\n".utf8)),
+      Event(.guestEnter, vcpu: 1, seq: 3, time: 30, rip: 0xffff_ffff_8000_0000),
     ]
     let bytes = Exported.bytes(CSVExport { $0 == 0xffff_ffff_8000_0000 ? "start, \"early\"" : nil }, events)
     let rows = try Self.rows(bytes)

@@ -50,7 +50,8 @@ import TraceFormat
   /// No number is one that JavaScript would round.
   @Test func numbersKeepTheirBits() throws {
     let events = [
-      Event(.hypercallResult, vcpu: 0, seq: 1, time: 10, a: UInt64(bitPattern: -22), b: 1 << 53), Event(.console, vcpu: 0, seq: 2, data: Array("\"\n\u{1b}é".utf8)),
+      Event(.hypercallResult, vcpu: 0, seq: 1, time: 10, a: UInt64(bitPattern: -22), b: 1 << 53),
+      Event(.console, vcpu: 0, seq: 2, data: Array("\"\n\u{1b}é".utf8)),
     ]
     let lines = try Self.lines(Exported.bytes(JSONLinesExport(header: TraceHeader(vcpuCount: 1), producer: "test"), events))
     #expect(lines[1]["a"] as? String == "0xffffffffffffffea" && lines[1]["b"] as? UInt64 == 1 << 53)

@@ -63,7 +63,7 @@ enum Exported {
 
     mutating func consume(_ batch: EventBatch) {
       batch.withCursor { cursor in
-        while cursor.next() { export.take(cursor.event) }
+        while cursor.next() { export.take(cursor) }
       }
       flush()
     }

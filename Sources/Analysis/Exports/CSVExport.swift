@@ -4,8 +4,8 @@ public import TraceEvents
 
 /// A trace as a table (RFC 4180): a row an event, and one for what is missing, with columns that do not depend on the trace.
 ///
-/// What a kind of event does not carry is empty. Addresses and digests are hex: no reader's floating point rounds them. Numbers are signed 64-bit integers, so that a
-/// column of them is one of integers everywhere.
+/// What a kind of event does not carry is empty. Addresses and digests are hex: no reader's floating point rounds them. Numbers are signed 64-bit integers,
+/// so that a column of them is one of integers everywhere.
 public struct CSVExport: ~Copyable, EventExport {
   public static let columns = [
     "seq", "time_ns", "vcpu", "kind", "gpa", "gpa_symbol", "rip", "rip_symbol", "cause", "a", "b", "c", "d", "data", "detail",

@@ -1,5 +1,6 @@
 public import Interchange
 public import TraceEvents
+public import TraceFormat
 
 /// A trace in another format, made event by event, as bytes that whoever writes them takes away as they come.
 ///
@@ -9,6 +10,9 @@ public protocol EventExport: ~Copyable {
   mutating func begin()
 
   mutating func take(_ event: Event)
+
+  /// Takes the cursor's event: as a value, unless there is a cheaper way.
+  mutating func take(_ cursor: borrowing EventCursor)
 
   /// As in `TracePass`.
   mutating func noteHole(lostEvents: UInt64, firstSeq: UInt64, lastSeq: UInt64, damage: String?)
@@ -21,6 +25,10 @@ public protocol EventExport: ~Copyable {
 
   /// Hands on those bytes.
   mutating func flush(to output: (RawSpan) throws -> Void) rethrows
+}
+
+extension EventExport where Self: ~Copyable {
+  public mutating func take(_ cursor: borrowing EventCursor) { take(cursor.event) }
 }
 
 /// RAPID's format has neither head nor foot.

@@ -3,7 +3,9 @@ internal import Reports
 public import TraceEvents
 public import TraceFormat
 
-/// A trace as JSON Lines: an object a line, each with a `type`. The first is the `header`, the last the `end`; between them stand every `event` and every `hole`.
+/// A trace as JSON Lines: an object a line, each with a `type`.
+///
+/// The first is the `header`, the last the `end`; between them stand every `event` and every `hole`.
 public struct JSONLinesExport: ~Copyable, EventExport {
   private let header: TraceHeader
   private let producer: String

@@ -19,13 +19,14 @@ extension Timeline {
   public mutating func noteHole(lostEvents: UInt64, firstSeq: UInt64, lastSeq: UInt64, damage: String?) {
     let next = lastSeq == 0 ? last.seq : lastSeq + 1
     note(Hole(point: LanePoint(seq: max(next, last.seq), time: last.time), lost: lostEvents, what: damage ?? "the file does not hold these events"))
-    forget()
+    machine.forget()
+    if eventCount > 0 { showUnknown() }
   }
 
   private mutating func begin(at point: LanePoint) {
     first = point
-    for vcpu in lanes.indices { lanes[vcpu].change(to: states[vcpu].mode, at: point) }
-    region.change(to: regionMode, at: point)
+    for vcpu in lanes.indices { lanes[vcpu].change(to: machine.mode(of: vcpu), at: point) }
+    region.change(to: machine.region, at: point)
     segmentCount = lanes.count + 1
     for index in holes.indices where holes[index].point.seq <= point.seq { holes[index].point = point }
   }
@@ -51,44 +52,48 @@ extension Timeline {
     case .eventsLost:
       let cause = LossCause(rawValue: cursor.b).map { "\($0)" } ?? "cause \(cursor.b)"
       note(Hole(point: point, lost: cursor.a, what: "the recorder says: \(cause)"))
-      // The end of a longer recording begins with the state that it came from.
-      if cursor.b != LossCause.flightRecorder.rawValue || eventCount > 1 { forget() }
+      foldMode(cursor, at: point)
     case .stopSend: signals.send(.stop, from: vcpu, to: cursor.a, rendezvous: cursor.b, at: point)
     case .resumeSend: signals.send(.resume, from: vcpu, to: cursor.a, rendezvous: cursor.b, at: point)
-    case .regionMap, .regionUnmap:
-      regionMode = cursor.kind == .regionMap ? .privileged : .normal
-      changeRegion(at: point)
     default: foldMode(cursor, at: point)
     }
   }
 
-  /// What changes the mode of the vCPU that the event is of.
+  /// What changes the mode of a vCPU, or of the region.
   private mutating func foldMode(_ cursor: borrowing EventCursor, at point: LanePoint) {
-    let (vcpu, kind) = (Int(cursor.vcpu), cursor.kind)
-    guard vcpu < lanes.count, states[vcpu].apply(kind, a: cursor.a) else { return }
-    switch kind {
-    case .stopAck:
-      signals.take(.stop, by: cursor.vcpu, cause: cursor.cause, at: point)
-      acks[vcpu] += 1
-    case .resumeTake: signals.take(.resume, by: cursor.vcpu, cause: cursor.cause, at: point)
-    case .vcpuOffline: signals.take(.stop, by: cursor.vcpu, cause: cursor.cause, at: point)
-    case .rendezvousClaim: claims[vcpu] += 1
-    default: break
+    switch machine.apply(cursor.kind, vcpu: cursor.vcpu, a: cursor.a, b: cursor.b, isFirst: eventCount == 1) {
+    case .nothing: break
+    case .region: changeRegion(at: point)
+    case .everything: showUnknown()
+    case .vcpu(let vcpu):
+      switch cursor.kind {
+      case .stopAck:
+        signals.take(.stop, by: cursor.vcpu, cause: cursor.cause, at: point)
+        acks[vcpu] += 1
+      case .resumeTake: signals.take(.resume, by: cursor.vcpu, cause: cursor.cause, at: point)
+      case .vcpuOffline: signals.take(.stop, by: cursor.vcpu, cause: cursor.cause, at: point)
+      case .rendezvousClaim: claims[vcpu] += 1
+      default: break
+      }
+      change(vcpu, at: point)
     }
+  }
+
+  private mutating func change(_ vcpu: Int, at point: LanePoint) {
     let before = lanes[vcpu].segments.count
-    lanes[vcpu].change(to: states[vcpu].mode, at: point)
+    lanes[vcpu].change(to: machine.mode(of: vcpu), at: point)
     segmentCount += lanes[vcpu].segments.count - before
   }
 
   private mutating func changeRegion(at point: LanePoint) {
     let before = region.segments.count
-    region.change(to: regionMode, at: point)
+    region.change(to: machine.region, at: point)
     segmentCount += region.segments.count - before
   }
 
   private func isElevated(_ vcpu: UInt16) -> Bool {
-    guard Int(vcpu) < states.count else { return false }
-    let mode = states[Int(vcpu)].mode
+    guard Int(vcpu) < lanes.count else { return false }
+    let mode = machine.mode(of: Int(vcpu))
     return mode == .privileged || mode == .integrity
   }
 
@@ -96,16 +101,8 @@ extension Timeline {
     if holes.count < limits.holes { holes.append(hole) } else { moreHoles += 1 }
   }
 
-  /// After a hole nobody knows where anybody is, until an event tells.
-  private mutating func forget() {
-    regionMode = .unknown
-    for vcpu in states.indices { states[vcpu].forget() }
-    guard eventCount > 0 else { return }
-    for vcpu in lanes.indices {
-      let before = lanes[vcpu].segments.count
-      lanes[vcpu].change(to: .unknown, at: last)
-      segmentCount += lanes[vcpu].segments.count - before
-    }
+  private mutating func showUnknown() {
+    for vcpu in lanes.indices { change(vcpu, at: last) }
     changeRegion(at: last)
   }
 

@@ -49,8 +49,7 @@ public struct Timeline: TracePass, Sendable {
 
   let watch: EventWatch
   let limits: Limits
-  var states: [LaneState]
-  var regionMode: LaneMode
+  var machine: MachineLanes
   /// Ranges of watched events that are still to come.
   var comingShown: ArraySlice<ClosedRange<UInt64>>
   var segmentCount = 0
@@ -70,9 +69,7 @@ public struct Timeline: TracePass, Sendable {
     writes = WriteHeat(limit: limits.pages)
     comingShown = watch.shown[...]
     segmentTrigger = limits.segments
-    states = start.map { $0.vcpus.prefix(vcpuCount).map { LaneState($0) } } ?? []
-    states += Array(repeating: LaneState(), count: vcpuCount - states.count)
-    regionMode = start?.regionIsMapped == true ? .privileged : .normal
+    machine = MachineLanes(vcpuCount: vcpuCount, from: start)
   }
 
   /// Nothing more comes: signals still under way were not taken.

@@ -1,3 +1,4 @@
+import Analyzer
 import ArgumentParser
 import Exports
 import Interchange
@@ -19,10 +20,10 @@ struct ExportCommand: ParsableCommand {
       """,
       Help.Example("hand a trace to a race detector that reads RAPID's format", "pagetape export --format std boot.tape > boot.std")))
 
-  enum Format: String, ExpressibleByArgument, CaseIterable { case std, jsonl, csv }
+  enum Format: String, ExpressibleByArgument, CaseIterable { case perfetto, jsonl, csv, std }
 
   @Argument(help: "The trace; - is standard input.", completion: .file(extensions: ["tape"])) var file: String
-  @Option(help: "std, jsonl or csv.") var format = Format.std
+  @Option(help: "perfetto, jsonl, csv or std.") var format = Format.std
   @Option(name: .shortAndLong, help: ArgumentHelp("Where it goes; - is standard output.", valueName: "file"), completion: .file()) var output = "-"
   @Flag(help: "Overwrite the output.") var force = false
 
@@ -40,7 +41,20 @@ struct ExportCommand: ParsableCommand {
     return switch format {
     case .std: try ExportPass.run(TraceExport(vcpuCount: reader.header.vcpuCount), reader, to: output)
     case .jsonl: try ExportPass.run(JSONLinesExport(header: reader.header, producer: producer), reader, to: output)
+    case .perfetto: try ExportPass.run(perfetto(reader, producer), reader, to: output)
     case .csv: try ExportPass.run(CSVExport(), reader, to: output)
     }
   }
+
+  private func perfetto(_ reader: TraceReader, _ producer: String) -> PerfettoExport {
+    var unanswered = UnansweredSignals()
+    reader.run(&unanswered)
+    unanswered.finish()
+    let start = reader.beginsTail ? reader.numbers.map { reader.readState(at: $0.lowerBound) } : nil
+    return PerfettoExport(
+      name: name, producer: producer, header: reader.header, findings: Replay.verdict(of: reader).findings, unanswered: unanswered, from: start?.state)
+  }
+
+  /// Of the trace, for people.
+  private var name: String { file == "-" ? "standard input" : file }
 }

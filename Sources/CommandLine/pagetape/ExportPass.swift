@@ -34,7 +34,7 @@ struct ExportPass<Export: EventExport & ~Copyable>: ~Copyable, TracePass {
   mutating func consume(_ batch: EventBatch) {
     batch.withCursor { cursor in
       while failure == nil, cursor.next() {
-        export.take(cursor.event)
+        export.take(cursor)
         events += 1
         if export.pendingCount >= Self.pieceSize { flush() }
       }
