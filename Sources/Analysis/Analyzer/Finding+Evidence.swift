@@ -68,3 +68,23 @@ extension Finding {
     }
   }
 }
+
+extension Finding {
+  /// Of a long witness the first and the last steps are told.
+  private static let stepsShown = 24
+
+  /// The first and the last of a witness's steps.
+  package static func shown(_ steps: [Reason]) -> [Reason] {
+    steps.count <= 2 * stepsShown ? steps : steps.prefix(stepsShown) + steps.suffix(stepsShown)
+  }
+
+  /// Events that the because chain and the evidence name.
+  package var namedEvents: [UInt64] {
+    let chain = because.map(\.seq)
+    switch evidence {
+    case .race(let first, let second, _): return chain + [first, second].flatMap { [$0.seq, $0.since ?? 0] }
+    case .reordering(let witness): return chain + (Self.shown(witness.steps) + Self.shown(witness.later)).map(\.seq)
+    case nil: return chain
+    }
+  }
+}

@@ -1,4 +1,5 @@
 public import TraceEvents
+public import TraceFormat
 
 /// A native trace in RAPID's STD format, line by line.
 ///
@@ -45,6 +46,11 @@ public struct TraceExport: ~Copyable {
       }
       lineCount += 1
     }
+  }
+
+  /// Takes the cursor's event, where it has to do with memory or messages.
+  public mutating func take(_ cursor: borrowing EventCursor) {
+    if TraceOperations.concerns(cursor.kind) { take(cursor.event) }
   }
 
   /// Bytes of lines that were not handed on yet.

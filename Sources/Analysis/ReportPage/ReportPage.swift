@@ -91,19 +91,3 @@ extension Verdict {
     EventWatch(centres: findings.map(\.seq).filter { $0 > 0 }, others: findings.flatMap(\.namedEvents).filter { $0 > 0 })
   }
 }
-
-extension Finding {
-  /// Of a long witness the first and the last steps are told.
-  private static let stepsShown = 24
-
-  /// Events that the because chain and the evidence name.
-  fileprivate var namedEvents: [UInt64] {
-    let chain = because.map(\.seq)
-    switch evidence {
-    case .race(let first, let second, _): return chain + [first, second].flatMap { [$0.seq, $0.since ?? 0] }
-    case .reordering(let witness):
-      return chain + [witness.steps, witness.later].flatMap { ($0.prefix(Self.stepsShown) + $0.suffix(Self.stepsShown)).map(\.seq) }
-    case nil: return chain
-    }
-  }
-}

@@ -28,6 +28,47 @@ public enum JSON: Equatable, Sendable {
     return out
   }
 
+  /// Several lines, for people: what is short stays on one.
+  public var indentedText: String {
+    var out = ""
+    write(to: &out, indent: 0)
+    return out
+  }
+
+  private func write(to out: inout String, indent: Int) {
+    let open: (String, String)
+    switch self {
+    case .array(let values) where !values.isEmpty: open = ("[", "]")
+    case .object(let members) where !members.isEmpty: open = ("{", "}")
+    default: return write(to: &out)
+    }
+    let line = text
+    guard line.utf8.count + indent > 120 else { return out += line }
+    let margin = String(repeating: " ", count: indent + 2)
+    var isFirst = true
+    func start() {
+      out += isFirst ? open.0 : ","
+      out += "\n" + margin
+      isFirst = false
+    }
+    switch self {
+    case .array(let values):
+      for value in values {
+        start()
+        value.write(to: &out, indent: indent + 2)
+      }
+    case .object(let members):
+      for member in members {
+        start()
+        Self.write(string: member.key, to: &out)
+        out += ": "
+        member.value.write(to: &out, indent: indent + 2)
+      }
+    default: break
+    }
+    out += "\n" + String(repeating: " ", count: indent) + open.1
+  }
+
   private func write(to out: inout String) {
     switch self {
     case .null: out += "null"

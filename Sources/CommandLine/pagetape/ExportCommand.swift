@@ -1,5 +1,6 @@
 import Analyzer
 import ArgumentParser
+import Digests
 import Exports
 import Interchange
 import OutputFiles
@@ -20,10 +21,10 @@ struct ExportCommand: ParsableCommand {
       """,
       Help.Example("hand a trace to a race detector that reads RAPID's format", "pagetape export --format std boot.tape > boot.std")))
 
-  enum Format: String, ExpressibleByArgument, CaseIterable { case perfetto, jsonl, csv, std }
+  enum Format: String, ExpressibleByArgument, CaseIterable { case perfetto, sarif, jsonl, csv, std }
 
   @Argument(help: "The trace; - is standard input.", completion: .file(extensions: ["tape"])) var file: String
-  @Option(help: "perfetto, jsonl, csv or std.") var format = Format.std
+  @Option(help: "perfetto, sarif, jsonl, csv or std.") var format = Format.std
   @Option(name: .shortAndLong, help: ArgumentHelp("Where it goes; - is standard output.", valueName: "file"), completion: .file()) var output = "-"
   @Flag(help: "Overwrite the output.") var force = false
 
@@ -42,6 +43,7 @@ struct ExportCommand: ParsableCommand {
     case .std: try ExportPass.run(TraceExport(vcpuCount: reader.header.vcpuCount), reader, to: output)
     case .jsonl: try ExportPass.run(JSONLinesExport(header: reader.header, producer: producer), reader, to: output)
     case .perfetto: try ExportPass.run(perfetto(reader, producer), reader, to: output)
+    case .sarif: try write(sarif(reader), to: output)
     case .csv: try ExportPass.run(CSVExport(), reader, to: output)
     }
   }
@@ -53,6 +55,23 @@ struct ExportCommand: ParsableCommand {
     let start = reader.beginsTail ? reader.numbers.map { reader.readState(at: $0.lowerBound) } : nil
     return PerfettoExport(
       name: name, producer: producer, header: reader.header, findings: Replay.verdict(of: reader).findings, unanswered: unanswered, from: start?.state)
+  }
+
+  private func sarif(_ reader: TraceReader) -> SARIFLog {
+    let verdict = Replay.verdict(of: reader)
+    var named = NamedEvents(verdict.findings)
+    reader.run(&named)
+    var hash = SHA256()
+    reader.readBytes { hash.update($0) }
+    return SARIFLog(
+      artifact: SARIFLog.Artifact(path: file == "-" ? nil : file, size: reader.size, digest: hash.hexadecimal()), version: Version.text, verdict: verdict,
+      named: named, damage: reader.damage.map { "\($0)" }, bytes: { reader.bytes(ofEvent: $0) })
+  }
+
+  private func write(_ log: SARIFLog, to output: consuming OutputFile) throws -> (events: UInt64, bytes: UInt64) {
+    try output.write(log.text)
+    try output.finish()
+    return (log.verdict.events, output.byteCount)
   }
 
   /// Of the trace, for people.

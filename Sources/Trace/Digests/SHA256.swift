@@ -1,10 +1,49 @@
-/// SHA-256 (FIPS 180-4): names a guest image, or a script of a page, by its contents.
-public enum SHA256 {
+/// SHA-256 (FIPS 180-4): names a guest image, a script of a page, a trace by its contents.
+public struct SHA256: Sendable {
+  private var state: [UInt32] = [
+    0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
+  ]
+  /// Bytes that do not fill a block yet.
+  private var rest: [UInt8] = []
+  private var schedule = [UInt32](repeating: 0, count: 64)
+  private var count: UInt64 = 0
+
+  public init() {}
+
+  /// Takes in more bytes.
+  public mutating func update(_ bytes: [UInt8]) {
+    count += UInt64(bytes.count)
+    var start = 0
+    if !rest.isEmpty {
+      start = min(64 - rest.count, bytes.count)
+      rest += bytes[..<start]
+      guard rest.count == 64 else { return }
+      compress(rest, 0)
+      rest.removeAll(keepingCapacity: true)
+    }
+    while bytes.count - start >= 64 {
+      compress(bytes, start)
+      start += 64
+    }
+    rest += bytes[start...]
+  }
+
+  /// The eight words of the digest of all that was taken in.
+  public func digest() -> [UInt32] {
+    var last = self
+    var tail: [UInt8] = [0x80]
+    while (rest.count + tail.count) % 64 != 56 { tail.append(0) }
+    let bits = count * 8
+    for index in 0..<8 as Range<UInt64> { tail.append(UInt8(truncatingIfNeeded: bits >> (56 - 8 * index))) }
+    last.update(tail)
+    return last.state
+  }
+
   /// The digest as 64 lower-case hexadecimal digits.
-  public static func hexadecimal(_ bytes: [UInt8]) -> String {
+  public func hexadecimal() -> String {
     let digits = Array("0123456789abcdef".utf8)
     var text: [UInt8] = []
-    for word in digest(bytes) {
+    for word in digest() {
       for shift in stride(from: 28, through: 0, by: -4) {
         text.append(digits[Int(word >> UInt32(shift) & 15)])
       }
@@ -12,29 +51,19 @@ public enum SHA256 {
     return String(decoding: text, as: UTF8.self)
   }
 
-  /// The eight words of the digest.
-  public static func digest(_ bytes: [UInt8]) -> [UInt32] {
-    var state: [UInt32] = [
-      0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
-    ]
-    let whole = bytes.count / 64 * 64
-    for start in stride(from: 0, to: whole, by: 64) {
-      compress(&state, bytes, start)
-    }
-    var tail = Array(bytes[whole...]) + [0x80]
-    while tail.count % 64 != 56 { tail.append(0) }
-    let bits = UInt64(bytes.count) * 8
-    for index in 0..<8 as Range<UInt64> {
-      tail.append(UInt8(truncatingIfNeeded: bits >> (56 - 8 * index)))
-    }
-    for start in stride(from: 0, to: tail.count, by: 64) {
-      compress(&state, tail, start)
-    }
-    return state
+  public static func hexadecimal(_ bytes: [UInt8]) -> String {
+    var hash = SHA256()
+    hash.update(bytes)
+    return hash.hexadecimal()
   }
 
-  private static func compress(_ state: inout [UInt32], _ bytes: [UInt8], _ start: Int) {
-    var schedule = [UInt32](repeating: 0, count: 64)
+  public static func digest(_ bytes: [UInt8]) -> [UInt32] {
+    var hash = SHA256()
+    hash.update(bytes)
+    return hash.digest()
+  }
+
+  private mutating func compress(_ bytes: [UInt8], _ start: Int) {
     for index in 0..<16 {
       let at = start + index * 4
       schedule[index] =
@@ -51,7 +80,7 @@ public enum SHA256 {
     var (e, f, g, h) = (state[4], state[5], state[6], state[7])
     for index in 0..<64 {
       let sum1 = e.rotated(6) ^ e.rotated(11) ^ e.rotated(25)
-      let first = h &+ sum1 &+ (e & f ^ ~e & g) &+ constants[index] &+ schedule[index]
+      let first = h &+ sum1 &+ (e & f ^ ~e & g) &+ Self.constants[index] &+ schedule[index]
       let sum0 = a.rotated(2) ^ a.rotated(13) ^ a.rotated(22)
       let second = sum0 &+ (a & b ^ a & c ^ b & c)
       (h, g, f, e, d, c, b, a) = (g, f, e, d &+ first, c, b, a, first &+ second)
