@@ -96,7 +96,7 @@ struct CommandLineTests {
   @Test(arguments: ["bash", "zsh", "fish"]) func completionsKnowTheNames(shell: String) throws {
     let script = try Tool.run("--generate-completion-script", shell)
     #expect(script.status == 0)
-    for name in ["stop/map-early", "integrity", "stop/region-exposed", "page-write", "blame", "never"] {
+    for name in ["stop/map-early", "integrity", "stop/region-exposed", "page-write", "blame", "never", "perfetto", "sarif"] {
       #expect(script.output.contains(name), "\(shell): \(name)")
     }
     if shell == "bash" {

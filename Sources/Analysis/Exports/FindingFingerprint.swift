@@ -5,8 +5,8 @@ internal import Reports
 /// What of a finding is the same in another recording of the same bug, as SHA-256.
 ///
 /// That is the rule; of rules about memory the page and, where one instruction is to blame, its address; and what was expected, numbers aside. It is not the
-/// event's number or its time; not the vCPU, which is chance where vCPUs run in parallel; not where a vCPU was interrupted, for the same reason; and not how many
-/// events it took.
+/// event's number or its time; not the vCPU, which is chance where vCPUs run in parallel; not where a vCPU was interrupted, for the same reason; and not the
+/// because chain: of one bug it is longer in one recording than in the next.
 struct FindingFingerprint {
   let text: String
 

@@ -22,33 +22,21 @@ extension SARIFLog {
   }
 
   private static func description(_ rule: Rule) -> JSON {
-    let background = background(rule)
-    let level = level(rule.severity)
+    let (statement, background) = (rule.statement, background(rule))
+    let steps = [
+      ("pagetape replay --rule \(rule.rawValue) FILE", "tells the finding with the events that make it one"),
+      ("pagetape replay --at EVENT FILE", "shows the machine there"),
+      ("pagetape minimize --rule \(rule.rawValue) FILE -o SMALL", "keeps only the events that show it"),
+    ]
+    let text = "\(statement)\(background)\nTo look closer: " + steps.map { "'\($0)' \($1)" }.joined(separator: "; ") + "."
+    let markdown = "**\(statement)**\(background)\n\nTo look closer:\n\n" + steps.map { "- `\($0)` \($1)\n" }.joined()
     return .object([
       ("id", .string(rule.rawValue)),
       ("name", .string(name(rule))),
-      ("shortDescription", .object([("text", .string(rule.statement))])),
-      ("fullDescription", .object([("text", .string(rule.statement + background))])),
-      ("defaultConfiguration", .object([("level", .string(level))])),
-      (
-        "help",
-        .object([
-          (
-            "text",
-            .string(
-              "\(rule.statement)\(background)\nTo look closer: 'pagetape replay --rule \(rule.rawValue) FILE' tells the finding with the events that make it one; "
-                + "'pagetape replay --at EVENT FILE' shows the machine there; 'pagetape minimize --rule \(rule.rawValue) FILE -o SMALL' keeps only the events that "
-                + "show it.")
-          ),
-          (
-            "markdown",
-            .string(
-              "**\(rule.statement)**\(background)\n\nTo look closer:\n\n- `pagetape replay --rule \(rule.rawValue) FILE` tells the finding with the events that make "
-                + "it one;\n- `pagetape replay --at EVENT FILE` shows the machine there;\n- `pagetape minimize --rule \(rule.rawValue) FILE -o SMALL` keeps only the "
-                + "events that show it.")
-          ),
-        ])
-      ),
+      ("shortDescription", .object([("text", .string(statement))])),
+      ("fullDescription", .object([("text", .string(statement + background))])),
+      ("defaultConfiguration", .object([("level", .string(level(rule.severity)))])),
+      ("help", .object([("text", .string(text)), ("markdown", .string(markdown))])),
       ("properties", .object([("tags", .array([.string("hypervisor"), .string(String(rule.group))]))])),
     ])
   }
@@ -65,17 +53,17 @@ extension SARIFLog {
       " The pages that are protected are kept in a tree in guest memory. Every page that stores a node and every page that a mapping names carries a write "
         + "trace: a write to it traps, and the tree decides what becomes of it."
     case "alert":
-      " A write to a protected page raises an alert, whose action says what becomes of it: notify lets it through, deny drops it, suspend and terminate end the "
-        + "run. What the hypervisor did is compared with what the replayed tree calls for."
+      " A write to a protected page raises an alert, whose action says what becomes of it: notify lets it through, deny drops it, suspend and terminate end "
+        + "the run. What the hypervisor did is compared with what the replayed tree calls for."
     case "integrity":
-      " Protection is changed by the driver alone, in integrity mode: an elevated mode of one vCPU that is entered from one registered address, and in which no "
-        + "interrupt is delivered."
+      " Protection is changed by the driver alone, in integrity mode: an elevated mode of one vCPU that is entered from one registered address, and in which "
+        + "no interrupt is delivered."
     case "stop":
       " While a vCPU is in the privileged mode its memory region is in the view of all; so every other vCPU is stopped before the region is added, and resumed "
         + "after it is removed."
     case "race":
-      " Two events are ordered where one waited for the other. Accesses that nothing orders may happen the other way round in the next run, even where all went "
-        + "well in this one."
+      " Two events are ordered where one waited for the other. Accesses that nothing orders may happen the other way round in the next run, even where all "
+        + "went well in this one."
     case "trace": " Across what is missing no rule is known to hold."
     default: ""
     }

@@ -13,12 +13,20 @@ struct ExportCommand: ParsableCommand {
     commandName: "export", abstract: "Write a trace in another tool's format.",
     discussion: Help.text(
       """
-      std is RAPID's text format: a vCPU is the thread T and its number, 8 bytes of memory the variable V and their address, the location the number of the \
+      perfetto: Chrome's trace events, for https://ui.perfetto.dev: modes by vCPU as slices, signals as arrows, alerts and findings as marks.
+      sarif: the findings as SARIF 2.1.0, for code scanning and editors.
+      jsonl: every event as JSON, one a line, as dump says it; the first line is the header.
+      csv: every event as a row, for data frames and SQL.
+      std: RAPID's text format: a vCPU is the thread T and its number, 8 bytes of memory the variable V and their address, the location the number of the \
       event. What one vCPU waits for another to do is a fork and a join of a thread that does nothing else.
 
-      Exit status: 0; 3 where the trace is damaged (what can be read of it is exported all the same); 2 where the output could not be written, and then \
-      no part of it is left.
+      Exit status: 0, whatever is found; 3 where the trace is damaged (what can be read of it is exported all the same); 2 where the output could not be \
+      written, and then no part of it is left.
       """,
+      Help.Example("a timeline for the Perfetto UI", "pagetape export --format perfetto boot.tape -o boot.json"),
+      Help.Example("findings for code scanning", "pagetape export --format sarif boot.tape -o boot.sarif"),
+      Help.Example("all events for jq", "pagetape export --format jsonl boot.tape | jq 'select(.kind==\"alert\")'"),
+      Help.Example("all events for pandas or DuckDB", "pagetape export --format csv boot.tape -o boot.csv"),
       Help.Example("hand a trace to a race detector that reads RAPID's format", "pagetape export --format std boot.tape > boot.std")))
 
   enum Format: String, ExpressibleByArgument, CaseIterable { case perfetto, sarif, jsonl, csv, std }
