@@ -108,8 +108,8 @@ let package = Package(
     tests(
       "EndToEndTests",
       needs: [
-        "TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Races", "Minimization", "Inspection", "Reports", "Regression", "TraceSuite", "Synthesizer",
-        "Hypervisor", "OutputFiles",
+        "TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Races", "Minimization", "Inspection", "Reports", "Regression", "Timeline", "ReportPage",
+        "TraceSuite", "OutputFiles", "Synthesizer", "Hypervisor",
       ]),
   ]
 )

@@ -8,10 +8,11 @@ import TraceFormat
 @Suite struct BatchTests {
   static let region = GuestRange(start: 0x7000_0000, length: 0x10_0000)
 
-  static func analyzer(_ writes: WriteMode) -> Analyzer {
+  static func analyzer(_ writes: WriteMode, _ judges: [any RuleJudge] = []) -> Analyzer {
     Analyzer(
       Analyzer.Subject(
-        vcpuCount: 3, memory: [GuestRange(start: 0, length: 1 << 24)], region: region, attribution: .everyWrite, writes: writes))
+        vcpuCount: 3, memory: [GuestRange(start: 0, length: 1 << 24)], region: region, attribution: .everyWrite, writes: writes),
+      judges: judges)
   }
 
   /// Events of every kind with operands that often mean something, most of them page-writes in streaks: the analyzer has much to tell of them.

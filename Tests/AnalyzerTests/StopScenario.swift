@@ -201,9 +201,10 @@ struct StopScenario {
 
   // MARK: Judging
 
-  static func analyzer(_ count: Int) -> Analyzer {
+  static func analyzer(_ count: Int, _ judges: [any RuleJudge] = [], tellingFrom floor: UInt64 = 0) -> Analyzer {
     Analyzer(
-      Analyzer.Subject(vcpuCount: count, memory: [GuestRange(start: 0, length: 64 << 20)], region: region, attribution: .everyWrite))
+      Analyzer.Subject(vcpuCount: count, memory: [GuestRange(start: 0, length: 64 << 20)], region: region, attribution: .everyWrite),
+      judges: judges, tellingFrom: floor)
   }
 
   /// The verdict on the events so far, as if the recording ended here.

@@ -204,7 +204,7 @@ struct TreeScenario {
 
   /// The rules broken, the end of the recording aside.
   func broken(complete: Bool = true) -> [String] {
-    verdict(complete: complete).findings.map(\.rule.rawValue).filter { !$0.hasPrefix("trace/") }.sorted()
+    verdict(complete: complete).findings.map(\.rule.name).filter { !$0.hasPrefix("trace/") }.sorted()
   }
 
   func finding(_ rule: Rule) -> Finding? { verdict().findings.first { $0.rule == rule } }

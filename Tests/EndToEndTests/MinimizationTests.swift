@@ -102,10 +102,10 @@ import TraceFormat
   func fault(_ fault: Fault) throws {
     let (events, header, rules) = try #require(try Self.trace(of: fault, from: ModelMachineTests.seed))
     for rule in rules {
-      let small = try Self.minimize(events, header, rule.rawValue)
+      let small = try Self.minimize(events, header, rule.name)
       // What a fault may break besides can rest on more.
-      let limit = fault.entry.rules.contains(rule.rawValue) ? 100 : 200
-      try Self.check(small, of: events, header, rules, "\(fault.name): \(rule.rawValue)", limit: limit)
+      let limit = fault.entry.rules.contains(rule.name) ? 100 : 200
+      try Self.check(small, of: events, header, rules, "\(fault.name): \(rule.name)", limit: limit)
     }
   }
 

@@ -40,7 +40,7 @@ import TraceEvents
       for seed in Self.seed..<Self.seed + 100 {
         var machine = ModelMachine(vcpus: vcpus, seed: seed, faults: FaultSet(fault))
         let verdict = verdict(machine.run(600), vcpus: vcpus)
-        let rules = Set(verdict.findings.map(\.rule.rawValue))
+        let rules = Set(verdict.findings.map(\.rule.name))
         let unnamed = rules.subtracting(entry.rules).subtracting(entry.may)
         #expect(unnamed.isEmpty, "seed \(seed), \(vcpus) vCPUs: \(verdict.findings)")
         if !unnamed.isEmpty { return }

@@ -35,9 +35,9 @@ import TraceEvents
     for seed in ModelMachineTests.seed..<ModelMachineTests.seed + 10 {
       var machine = ProtectionMachine(seed: seed, faults: FaultSet(fault))
       let verdict = verdict(machine.run(rounds: 40))
-      let rules = Set(verdict.findings.map(\.rule.rawValue))
+      let rules = Set(verdict.findings.map(\.rule.name))
       let unnamed = rules.subtracting(entry.rules).subtracting(entry.may)
-      #expect(unnamed.isEmpty, "seed \(seed): \(verdict.findings.filter { unnamed.contains($0.rule.rawValue) })")
+      #expect(unnamed.isEmpty, "seed \(seed): \(verdict.findings.filter { unnamed.contains($0.rule.name) })")
       if !unnamed.isEmpty { return }
       found.formUnion(rules)
     }

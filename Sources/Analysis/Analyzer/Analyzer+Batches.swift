@@ -6,7 +6,7 @@ extension Analyzer {
   public mutating func consume(_ batch: EventBatch) {
     guard batch.count > 0 else { return }
     if lastSeq > 0 || !batch.beginsTail { noteGap(before: batch.firstSeq) }
-    batch.withCursor { judge(&$0, in: batch) }
+    batch.withCursor { own.isEmpty ? judge(&$0, in: batch) : judgeEach(&$0, in: batch) }
     noteMove(in: batch)
     events += UInt64(batch.count)
     lastSeq = batch.firstSeq + UInt64(batch.count) - 1
@@ -17,6 +17,15 @@ extension Analyzer {
   private mutating func judge(_ cursor: inout EventCursor, in batch: EventBatch) {
     while cursor.next() {
       if !pass(&cursor) { step(&cursor, in: batch) }
+    }
+  }
+
+  /// Where a user's own judges look on, each event is shown to them before anybody takes it in, and none is passed over.
+  @inline(never)
+  private mutating func judgeEach(_ cursor: inout EventCursor, in batch: EventBatch) {
+    while cursor.next() {
+      own.judge(cursor.event, facts, &protection, &findings)
+      step(&cursor, in: batch)
     }
   }
 

@@ -1,5 +1,6 @@
 extension Analyzer {
-  /// The judges as they are, to be shown events that the trace does not go on with. Races are not looked for by the copy.
+  /// The judges as they are, to be shown events that the trace does not go on with. Races are not looked for by the copy, nor are judges of a
+  /// user's own copied: those see what was recorded.
   package func copied() -> Analyzer {
     var copy = Analyzer(subject)
     copy.facts = Facts(copying: facts)
@@ -20,6 +21,6 @@ extension Analyzer {
   /// The earliest break behind `seq` of a rule that is asked for.
   package func firstBreak(after seq: UInt64, where isWanted: (Rule) -> Bool) -> Finding? {
     let breaks = findings.findings.values.filter { $0.seq > seq && $0.rule.severity == .violation && isWanted($0.rule) }
-    return breaks.min { ($0.seq, $0.rule.rawValue) < ($1.seq, $1.rule.rawValue) }
+    return breaks.min { ($0.seq, $0.rule.name) < ($1.seq, $1.rule.name) }
   }
 }

@@ -32,8 +32,9 @@ extension Analyzer {
       observed: amount + place + (damage.map { ": \($0)." } ?? "."))
     losses.events = lostEvents > .max - losses.events ? .max : losses.events + lostEvents
     losses.isIncomplete = true
-    self.lastSeq = max(self.lastSeq, lastSeq)
-    forgetAll()
+    let before = self.lastSeq
+    self.lastSeq = max(before, lastSeq)
+    forgetAll(after: before)
     findings.settle()
   }
 
@@ -68,7 +69,7 @@ extension Analyzer {
     losses.events = event.a > .max - losses.events ? .max : losses.events + event.a
     losses.isIncomplete = true
     // A dirty ring that overflowed lost writes to untraced pages alone: what is known of modes, signals and traced pages still is.
-    if cause != .dirtyRingOverflow { forgetAll() }
+    if cause != .dirtyRingOverflow { forgetAll(after: event.seq) }
   }
 
   private static func text(_ cause: LossCause?) -> String {
@@ -82,7 +83,7 @@ extension Analyzer {
     }
   }
 
-  private mutating func forgetAll() {
+  private mutating func forgetAll(after seq: UInt64) {
     facts.forget()
     stop.forget()
     protection.forget()
@@ -90,6 +91,7 @@ extension Analyzer {
     alerts.forget()
     tree.forget()
     scout.forget()
+    if !own.isEmpty { own.noteHole(after: seq, &findings) }
   }
 }
 

@@ -37,6 +37,7 @@ public struct Analyzer: ~Copyable, TracePass {
   var alerts: AlertJudge
   var integrity: IntegrityJudge
   var scout: RaceScout
+  var own: OwnJudges
   var findings = FindingCollector()
   var undecided: [String] = []
   var events: UInt64 = 0
@@ -46,8 +47,9 @@ public struct Analyzer: ~Copyable, TracePass {
   /// Of the last event judged; 0 before the first.
   var lastSeq: UInt64 = 0
 
-  /// `floor` is the first event whose breaks are told in full; earlier ones are counted among a verdict's `places` only.
-  public init(_ subject: Subject, tellingFrom floor: UInt64 = 0) {
+  /// `judges` decide rules of the user's own, each another one. `floor` is the first event whose breaks are told in full; earlier ones are counted
+  /// among a verdict's `places` only.
+  public init(_ subject: Subject, judges: [any RuleJudge] = [], tellingFrom floor: UInt64 = 0) {
     self.subject = subject
     findings.floor = floor
     facts = Facts(subject)
@@ -57,6 +59,7 @@ public struct Analyzer: ~Copyable, TracePass {
     alerts = AlertJudge(subject)
     integrity = IntegrityJudge(subject)
     scout = RaceScout(subject)
+    own = OwnJudges(judges)
   }
 
   /// Every event is judged.
@@ -67,16 +70,17 @@ public struct Analyzer: ~Copyable, TracePass {
     // SAFETY: no judge keeps a view past its call.
     unsafe event.data.withUnsafeBytes { bytes in
       if event.kind == .sessionEnd { noteSilence(until: event.time) }
-      unsafe consume(EventView(event, bytes: bytes))
+      unsafe consume(EventView(event, bytes: bytes), event)
       if stop.hasMoved { noteMove(at: event.time) }
     }
   }
 
-  private mutating func consume(_ event: borrowing EventView) {
+  private mutating func consume(_ event: borrowing EventView, _ value: Event) {
     let beginsTail = event.beginsTail
     if lastSeq > 0 || !beginsTail { noteGap(before: event.seq) }
     events += 1
     lastSeq = max(event.seq, lastSeq)
+    if !own.isEmpty { own.judge(value, facts, &protection, &findings) }
     dispatch(event, Interests.judges(of: event.kind))
   }
 
@@ -119,8 +123,9 @@ public struct Analyzer: ~Copyable, TracePass {
     integrity.finish(facts, complete: ended, &findings, &undecided)
     alerts.finish(facts, complete: ended, &findings, &undecided)
     tree.finish(facts, complete: ended, &findings, &undecided)
+    if !own.isEmpty { own.finish(facts, &protection, isEnded: ended, &findings, &undecided) }
     if findings.hasPending { findings.settle() }
-    let list = findings.findings.values.sorted { ($0.seq, $0.rule.rawValue) < ($1.seq, $1.rule.rawValue) }
+    let list = findings.findings.values.sorted { ($0.seq, $0.rule.name) < ($1.seq, $1.rule.name) }
     return Verdict(
       events: events, lost: losses.events, findings: list, undecided: undecided, isIncomplete: !complete || losses.isIncomplete,
       suspects: scout.finish(), places: findings.places)

@@ -14,6 +14,7 @@ extension Facts {
     region = other.region
     attribution = other.attribution
     isRegionMapped = other.isRegionMapped
+    isRegionKnown = other.isRegionKnown
   }
 
   /// Takes in an event that every judge has seen.
@@ -60,12 +61,14 @@ extension Facts {
     switch event.kind {
     case .regionMap: isRegionMapped = true
     case .regionUnmap: isRegionMapped = false
-    default: break
+    default: return
     }
+    isRegionKnown = true
   }
 
   /// A hole in the trace: nothing about modes is known until events tell.
   mutating func forget() {
+    isRegionKnown = false
     for index in vcpus.indices {
       vcpus[index] = VCPU(mode: .unknown)
     }

@@ -30,6 +30,8 @@ struct Facts: ~Copyable {
   let region: GuestRange
   let attribution: WriteAttribution
   var isRegionMapped = false
+  /// Not so after a hole in the trace, until an event tells.
+  var isRegionKnown = true
 
   func isGuestMemory(_ gpa: UInt64, count: UInt64 = 1) -> Bool {
     memory.contains { gpa >= $0.start && count <= $0.length && gpa - $0.start <= $0.length - count }

@@ -55,7 +55,7 @@ package struct FindingCollector {
 
   private mutating func list(_ rule: Rule, under root: Rule) {
     // The root may itself be listed under something more specific.
-    let cover = findings[root] != nil ? root : findings.values.filter { $0.also.contains(root) }.map(\.rule).min { $0.rawValue < $1.rawValue }
+    let cover = findings[root] != nil ? root : findings.values.filter { $0.also.contains(root) }.map(\.rule).min { $0.name < $1.name }
     guard let cover, cover != rule, findings[cover]?.also.contains(rule) == false else { return }
     findings[cover]?.also.append(rule)
   }

@@ -1,60 +1,77 @@
-/// A rule that a trace either keeps or breaks. The raw value is the name that users see and type; stable once released.
-public enum Rule: String, CaseIterable, Hashable, Sendable, BitwiseCopyable {
-  case treeProtectedWrite = "tree/protected-write"
-  case treeNodeWrite = "tree/node-write"
-  case treeUntracedNode = "tree/untraced-node"
-  case treeUntracedMapping = "tree/untraced-mapping"
-  case treeGapWrite = "tree/gap-write"
-  case treeMalformed = "tree/malformed"
-  case treeBasePointer = "tree/base-pointer"
-  case treeOverTrace = "tree/over-trace"
-  case alertMissing = "alert/missing"
-  case alertWrongAction = "alert/wrong-action"
-  case alertSpurious = "alert/spurious"
-  case alertLate = "alert/late"
-  case alertDeniedWriteLanded = "alert/denied-write-landed"
-  case integrityEntryPoint = "integrity/entry-point"
-  case integrityRefusalUnanswered = "integrity/refusal-unanswered"
-  case integrityRegistration = "integrity/registration"
-  case integrityHypercallOutside = "integrity/hypercall-outside"
-  case integrityDriverWrite = "integrity/driver-write"
-  case integrityInterrupted = "integrity/interrupted"
-  case integrityLeaked = "integrity/leaked"
-  case integrityUnbalanced = "integrity/unbalanced"
-  case stopUnstoppedPeer = "stop/unstopped-peer"
-  case stopRegionExposed = "stop/region-exposed"
-  case stopRegionAccess = "stop/region-access"
-  case stopEntryUnmapped = "stop/entry-unmapped"
-  case stopRanWhileStopped = "stop/ran-while-stopped"
-  case stopWrongWake = "stop/wrong-wake"
-  case stopWrongReturn = "stop/wrong-return"
-  case stopEarlyUnmap = "stop/early-unmap"
-  case stopLateUnmap = "stop/late-unmap"
-  case stopDoubleFirst = "stop/double-first"
-  case stopNotLastResumed = "stop/not-last-resumed"
-  case stopLostSignal = "stop/lost-signal"
-  case stopSpuriousAck = "stop/spurious-ack"
-  case stopDoubleSignal = "stop/double-signal"
-  case stopUninvitedEntry = "stop/uninvited-entry"
-  case stopLostInterrupt = "stop/lost-interrupt"
-  case stopCPUSetChanged = "stop/cpu-set-changed"
-  case raceStopWindow = "race/stop-window"
-  case raceProtectWindow = "race/protect-window"
-  case racePages = "race/pages"
-  case racePredicted = "race/predicted"
-  case traceLost = "trace/lost"
-  case traceDamaged = "trace/damaged"
+/// A rule that a trace either keeps or breaks.
+///
+/// The built-in ones are static members; `allCases` lists them. A rule of a user's own is made from a name, and decided by a `RuleJudge`.
+public struct Rule: Hashable, Sendable, BitwiseCopyable {
+  /// Judges keep rules by the thousand and compare them often: a rule is a number, and its words are elsewhere.
+  private enum Identity: Hashable, BitwiseCopyable {
+    case builtIn(BuiltIn)
+    /// Its place in `OwnRules`.
+    case own(UInt32)
+  }
 
-  /// The part before the slash.
-  public var group: Substring { rawValue.prefix { $0 != "/" } }
+  private let identity: Identity
 
-  public var severity: Severity {
-    switch self {
-    case .treeOverTrace: .warning
-    case .traceLost, .traceDamaged: .loss
-    default: .violation
+  init(_ rule: BuiltIn) { identity = .builtIn(rule) }
+
+  /// A rule of a user's own, as in `acme/no-write-in-reset`. The same words make the same rule.
+  ///
+  /// Group and name are small Latin letters, digits and hyphens, beginning with a letter. The group must not be one of the built-in rules', and the
+  /// severity is a violation or a warning: `.loss` is what a trace has, not what a machine did. The words are kept for as long as the process runs.
+  public init(_ name: String, severity: Severity = .violation, statement: String) throws(RuleError) {
+    let parts = name.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+    guard name.utf8.count <= Self.nameLimit, parts.count == 2, parts.allSatisfy(Self.isWord) else { throw RuleError(.badName, name) }
+    if Self.builtInGroups.contains(Substring(parts[0])) { throw RuleError(.reservedGroup, name) }
+    guard severity != .loss else { throw RuleError(.badSeverity, name) }
+    identity = .own(OwnRules.number(of: OwnRules.Words(name: name, severity: severity, statement: statement)))
+  }
+
+  /// What users see and type: `group/name`. Stable once released.
+  public var name: String {
+    switch identity {
+    case .builtIn(let rule): rule.rawValue
+    case .own(let number): OwnRules.words(of: number).name
     }
   }
+
+  public var severity: Severity {
+    switch identity {
+    case .builtIn(.treeOverTrace): .warning
+    case .builtIn(.traceLost), .builtIn(.traceDamaged): .loss
+    case .builtIn: .violation
+    case .own(let number): OwnRules.words(of: number).severity
+    }
+  }
+
+  /// What holds while the rule is kept, in one sentence.
+  public var statement: String {
+    switch identity {
+    case .builtIn(let rule): rule.statement
+    case .own(let number): OwnRules.words(of: number).statement
+    }
+  }
+
+  /// Whether the analyzer decides the rule by itself.
+  public var isBuiltIn: Bool { if case .builtIn = identity { true } else { false } }
+
+  /// Bytes of a name.
+  static let nameLimit = 80
+
+  private static func isWord(_ word: Substring.UTF8View) -> Bool {
+    guard let first = word.first, isLetter(first) else { return false }
+    return word.allSatisfy { isLetter($0) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || $0 == UInt8(ascii: "-") }
+  }
+
+  private static func isLetter(_ byte: UInt8) -> Bool { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) }
+
+  /// The part before the slash.
+  public var group: Substring { name.prefix { $0 != "/" } }
+
+  /// The name.
+  package var rawValue: String { name }
+}
+
+extension Rule: CustomStringConvertible {
+  public var description: String { name }
 }
 
 /// How bad a finding is.

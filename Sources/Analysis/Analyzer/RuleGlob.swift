@@ -5,10 +5,10 @@ public struct RuleGlob: Hashable, Sendable {
   public init(_ pattern: String) { self.pattern = pattern }
 
   public func matches(_ rule: Rule) -> Bool {
-    Self.match(Array(pattern.utf8)[...], Array(rule.rawValue.utf8)[...])
+    Self.match(Array(pattern.utf8)[...], Array(rule.name.utf8)[...])
   }
 
-  /// Whether any rule has such a name: a pattern that matches none is a typing mistake.
+  /// Whether any built-in rule has such a name: a pattern that matches none is a typing mistake.
   public var matchesAny: Bool { Rule.allCases.contains(where: matches) }
 
   private static func match(_ pattern: ArraySlice<UInt8>, _ name: ArraySlice<UInt8>) -> Bool {

@@ -58,7 +58,7 @@ public struct Verdict: Sendable {
   /// Takes in what a closer look found, and where.
   public mutating func add(_ more: [Finding], places morePlaces: [Rule: [UInt64]] = [:]) {
     places.merge(morePlaces) { $0 + $1 }
-    findings = (findings + more).sorted { ($0.seq, $0.rule.rawValue) < ($1.seq, $1.rule.rawValue) }
+    findings = (findings + more).sorted { ($0.seq, $0.rule.name) < ($1.seq, $1.rule.name) }
     outcome = Self.outcome(findings, isIncomplete)
   }
 
@@ -82,7 +82,7 @@ public struct Verdict: Sendable {
 extension Verdict: CustomStringConvertible {
   /// All of it, alike for equal verdicts.
   public var description: String {
-    let repeats = places.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.key.rawValue) at \($0.value)" }
+    let repeats = places.sorted { $0.key.name < $1.key.name }.map { "\($0.key.name) at \($0.value)" }
     return "\(outcome), \(events) events, \(lost) lost\(isIncomplete ? ", incomplete" : ""), findings \(findings), undecided \(undecided), "
       + "suspects \(suspects), prediction \(prediction.map { "\($0)" } ?? "none"), places \(repeats)"
   }

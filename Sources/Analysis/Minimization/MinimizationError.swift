@@ -26,7 +26,7 @@ public struct MinimizationError: Error, Sendable, CustomStringConvertible {
     let place = seq.map { " at event \($0)" } ?? ""
     let matching = findings.filter { rule.matches($0.rule) && $0.rule.severity != .loss }
     let shown = matching.isEmpty ? findings.filter { $0.rule.severity != .loss } : matching
-    let list = shown.map { "\($0.rule.rawValue) at \($0.seq)" + ($0.count > 1 ? " (and \($0.count - 1) more times)" : "") }
+    let list = shown.map { "\($0.rule.name) at \($0.seq)" + ($0.count > 1 ? " (and \($0.count - 1) more times)" : "") }
     let told = list.isEmpty ? "no rule is broken in this trace" : "there is \(list.joined(separator: ", "))"
     return MinimizationError(.noFinding, "nothing that matches '\(rule.pattern)' is found\(place); \(told)")
   }
@@ -34,6 +34,6 @@ public struct MinimizationError: Error, Sendable, CustomStringConvertible {
   static func outOfReach(_ finding: Finding, _ collected: EventCollector) -> MinimizationError {
     MinimizationError(
       .outOfReach,
-      "\(finding.rule.rawValue) at \(finding.seq) does not show in the \(collected.events.count) events that it most likely rests on; more are not looked at")
+      "\(finding.rule.name) at \(finding.seq) does not show in the \(collected.events.count) events that it most likely rests on; more are not looked at")
   }
 }

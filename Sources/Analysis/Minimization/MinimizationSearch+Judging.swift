@@ -10,7 +10,7 @@ extension MinimizationSearch {
     tests += 1
     effort -= indices.count
     guard let part = try? EventSubset(indices, of: all, header: minimizer.writtenHeader) else { return nil }
-    return (target.showing(in: target.verdict(on: part, minimizer.subject), original: part.original), part)
+    return (target.showing(in: target.verdict(on: part, minimizer), original: part.original), part)
   }
 
   mutating func shows(_ indices: [Int32]) -> Bool {

@@ -37,8 +37,8 @@ struct MinimizationTarget {
   }
 
   /// The verdict on a part, which tells of a repeat where it tells of the first break otherwise.
-  func verdict(on part: EventSubset, _ subject: Analyzer.Subject) -> Verdict {
-    Verdict(of: part, subject, isComplete: true, tellingFrom: isRepeat ? part.number(finding.seq) : 0)
+  func verdict(on part: EventSubset, _ minimizer: TraceMinimizer) -> Verdict {
+    minimizer.verdict(on: part, tellingFrom: isRepeat ? part.number(finding.seq) : 0)
   }
 
   /// What a part's verdict says of the finding.

@@ -14,11 +14,19 @@ public struct TraceMinimizer {
 
   let header: TraceHeader
   let subject: Analyzer.Subject
+  private let judges: () -> [any RuleJudge]
 
-  /// A minimizer for traces of this header; `subject` is what the header says to the analyzer.
-  public init(header: TraceHeader, subject: Analyzer.Subject) {
+  /// A minimizer for traces of this header; `subject` is what the header says to the analyzer. `judges` makes judges of rules of the user's own, which
+  /// have seen nothing yet: each part of a trace that is tried is shown to new ones.
+  public init(header: TraceHeader, subject: Analyzer.Subject, judges: @escaping () -> [any RuleJudge] = { [] }) {
     self.header = header
     self.subject = subject
+    self.judges = judges
+  }
+
+  /// What is told of a rule is its first break from event `floor` on.
+  func verdict(on source: some TraceSource, isComplete: Bool = true, tellingFrom floor: UInt64 = 0) -> Verdict {
+    Verdict(of: source, subject, judges: judges(), isComplete: isComplete, tellingFrom: floor)
   }
 
   /// The few events of `source` that show what `verdict`, the verdict on all of it, finds of a rule that `rule` matches: the first such finding, or what
@@ -35,8 +43,8 @@ public struct TraceMinimizer {
     let kept = try search.run()
     do {
       let part = try EventSubset(kept, of: search.all, header: writtenHeader)
-      let verdict = Verdict(of: part, subject, isComplete: true)
-      guard let shown = target.shown(in: target.verdict(on: part, subject), original: part.original) else {
+      let verdict = self.verdict(on: part)
+      guard let shown = target.shown(in: target.verdict(on: part, self), original: part.original) else {
         throw MinimizationError.outOfReach(finding, collected)
       }
       return MinimizedTrace(
@@ -54,11 +62,11 @@ public struct TraceMinimizer {
   ) throws(MinimizationError) -> Finding {
     var findings = verdict.findings
     if let seq, verdict.places.contains(where: { rule.matches($0.key) && $0.value.contains(seq) }) {
-      findings = Verdict(of: source, subject, isComplete: isComplete, tellingFrom: seq).findings
+      findings = self.verdict(on: source, isComplete: isComplete, tellingFrom: seq).findings
     }
     let matching = findings.filter { rule.matches($0.rule) && (seq == nil || $0.seq == seq) }
     if let finding = matching.first(where: { $0.rule.severity != .loss }) { return finding }
-    if let loss = matching.first { throw MinimizationError(.isLoss, "\(loss.rule.rawValue) says that events are missing: no events show that") }
+    if let loss = matching.first { throw MinimizationError(.isLoss, "\(loss.rule.name) says that events are missing: no events show that") }
     throw MinimizationError.noFinding(rule, at: seq, among: verdict.findings)
   }
 
@@ -90,7 +98,7 @@ public struct TraceMinimizer {
     // One that was made smaller already says of which recording in the end.
     if header.property(Name.minimizedFrom) == nil { header.properties.append(TraceHeader.Property(Name.minimizedFrom, survey.digest.text)) }
     header.properties.removeAll { $0.name == Name.minimizedFinding }
-    header.properties.append(TraceHeader.Property(Name.minimizedFinding, finding.rule.rawValue))
+    header.properties.append(TraceHeader.Property(Name.minimizedFinding, finding.rule.name))
     return header
   }
 }

@@ -93,7 +93,7 @@ public struct Prediction: ~Copyable, TracePass {
       let side = seed.side == .before ? "before" : "after"
       findings.report(
         .racePredicted, seq: anchor, vcpu: vcpu, gpa: found.inner.gpa, expected: "No order of the recorded events that happens-before allows breaks a rule.",
-        observed: "Nothing keeps vCPU \(vcpu)'s \(events) from coming \(side) event \(anchor), and in that order \(found.inner.rule.rawValue) breaks.",
+        observed: "Nothing keeps vCPU \(vcpu)'s \(events) from coming \(side) event \(anchor), and in that order \(found.inner.rule.name) breaks.",
         because: found.inner.because, evidence: .reordering(found.witness))
       findings.settle()
     }

@@ -5,9 +5,13 @@ extension Verdict {
   /// Judges a whole trace by every rule: once through for most of them; where races are possible, once more with eyes for those pages alone; and where
   /// another order of events could break a rule, once more for that.
   ///
-  /// `isComplete` is asked after the first time through. Of each rule the first break from event `floor` on is the one that is told in full.
-  public init(of source: some TraceSource, _ subject: Analyzer.Subject, isComplete: @autoclosure () -> Bool, tellingFrom floor: UInt64 = 0) {
-    var analyzer = Analyzer(subject, tellingFrom: floor)
+  /// `judges` decide rules of the user's own; they see the trace the first time through. `isComplete` is asked after that. Of each rule the first break
+  /// from event `floor` on is the one that is told in full.
+  public init(
+    of source: some TraceSource, _ subject: Analyzer.Subject, judges: [any RuleJudge] = [], isComplete: @autoclosure () -> Bool,
+    tellingFrom floor: UInt64 = 0
+  ) {
+    var analyzer = Analyzer(subject, judges: judges, tellingFrom: floor)
     source.run(&analyzer)
     self = analyzer.finish(isComplete: isComplete())
     if suspects.isEmpty { return }

@@ -66,7 +66,7 @@ extension TraceExpectation {
 
 extension TraceExpectation.Finding {
   fileprivate init(_ finding: JudgedFinding) {
-    self.init(rule: finding.rule.rawValue)
+    self.init(rule: finding.rule.name)
     count = finding.count
     event = finding.seq
     vcpu = finding.vcpu
@@ -75,7 +75,7 @@ extension TraceExpectation.Finding {
     because = finding.because.map { TraceExpectation.Reason(event: $0.seq, what: TraceExpectation.line($0.what) ?? "?") }
     if case .reordering(let order) = finding.evidence {
       let (steps, later) = (Count.text(UInt64(order.steps.count), "event"), Count.text(UInt64(order.later.count), "event"))
-      witness = "\(order.rule.rawValue) after [\(order.prefix)] and \(steps), with \(later) put off"
+      witness = "\(order.rule.name) after [\(order.prefix)] and \(steps), with \(later) put off"
     }
     also = finding.also.map(\.rawValue)
   }

@@ -13,7 +13,7 @@ extension ReportPage {
       ("producer", .string(producer)),
       ("summary", summary.json),
       ("verdict", verdict.json),
-      ("statements", .object(Set(verdict.findings.map(\.rule)).sorted { $0.rawValue < $1.rawValue }.map { ($0.rawValue, .string($0.statement)) })),
+      ("statements", .object(Set(verdict.findings.map(\.rule)).sorted { $0.name < $1.name }.map { ($0.name, .string($0.statement)) })),
       ("timeline", timeline.json),
       ("events", .array(timeline.events.map(Self.json))),
       ("snapshots", .array(snapshots.map { $0.json(limit: Self.tracesShown) })),

@@ -7,7 +7,7 @@ extension MinimizedTrace {
   /// What was made of what, for a person. `size` is the file's, in bytes.
   public func text(name: String, size: UInt64, seconds: Double) -> String {
     let counts = "\(Count.grouped(UInt64(events.count))) of \(Count.text(UInt64(originalCount), "event"))"
-    let same = "shows \(finding.rule.rawValue) at event \(finding.seq), which was \(original.seq)"
+    let same = "shows \(finding.rule.name) at event \(finding.seq), which was \(original.seq)"
     let before = earlier.map { ", and breaks it at \($0) before" } ?? ""
     return "\(name): \(counts), \(Count.bytes(size)), \(Count.decimal(seconds)) s, \(effort); \(same)\(before)\n"
   }
@@ -19,7 +19,7 @@ extension MinimizedTrace {
       ("size", .number(size)),
       ("seconds", .decimal(seconds)),
       ("tests", .number(UInt64(tests))),
-      ("rule", .string(finding.rule.rawValue)),
+      ("rule", .string(finding.rule.name)),
       ("seq", .number(finding.seq)),
       ("originalSeq", .number(original.seq)),
       ("earlierSeq", earlier.map { .number($0) } ?? .null),

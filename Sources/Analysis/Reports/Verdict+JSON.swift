@@ -19,7 +19,7 @@ extension Verdict {
 extension Finding {
   public var json: JSON {
     .object([
-      ("rule", .string(rule.rawValue)),
+      ("rule", .string(rule.name)),
       ("severity", .string(rule.severity.rawValue)),
       ("count", .number(count)),
       ("seq", .number(seq)),
@@ -45,7 +45,7 @@ extension Finding.Evidence {
     case .reordering(let witness):
       [
         ("witness", .object([
-          ("rule", .string(witness.rule.rawValue)),
+          ("rule", .string(witness.rule.name)),
           ("prefix", .number(witness.prefix)),
           ("steps", .array(witness.steps.map(\.json))),
           ("later", .array(witness.later.map(\.json))),

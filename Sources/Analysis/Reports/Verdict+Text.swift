@@ -41,7 +41,7 @@ extension Finding {
     if let vcpu { place.append("vCPU \(vcpu)") }
     if let gpa { place.append("gpa \(Hex.text(gpa))") }
     if let rip { place.append("rip \(Hex.text(rip))") }
-    let title = rule.severity == .violation ? style.bad(rule.rawValue) : style.caution(rule.rawValue)
+    let title = rule.severity == .violation ? style.bad(rule.name) : style.caution(rule.name)
     let times = count > 1 ? "  (and \(Count.text(count - 1, "more time")))" : ""
     var lines = ["\(title)  \(place.joined(separator: ", "))\(times)"]
     lines += TextStyle.wrap(expected, first: "  expected  ", rest: "            ")
@@ -67,7 +67,7 @@ extension Finding.Witness {
   fileprivate var lines: [String] {
     var lines = ["  witness   everything up to [\(prefix)] as recorded, then"]
     lines += Self.list(steps)
-    if !steps.isEmpty { lines[lines.count - 1] += ": breaks \(rule.rawValue)" }
+    if !steps.isEmpty { lines[lines.count - 1] += ": breaks \(rule.name)" }
     if !later.isEmpty { lines += ["            and only later"] + Self.list(later) }
     return lines
   }

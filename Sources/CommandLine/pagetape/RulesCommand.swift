@@ -14,13 +14,13 @@ struct RulesCommand: ParsableCommand {
     switch format {
     case .text:
       for rule in Rule.allCases {
-        let name = rule.rawValue.padding(to: 30)
+        let name = rule.name.padding(to: 30)
         try Terminal.output("\(name)\(rule.statement)\(rule.severity == .warning ? " (warning)" : "")\n")
       }
     case .json:
       let rules = Rule.allCases.map { rule in
         JSON.object([
-          ("name", .string(rule.rawValue)), ("severity", .string(rule.severity.rawValue)), ("holds", .string(rule.statement)),
+          ("name", .string(rule.name)), ("severity", .string(rule.severity.rawValue)), ("holds", .string(rule.statement)),
         ])
       }
       try Terminal.output(JSON.array(rules).text + "\n")

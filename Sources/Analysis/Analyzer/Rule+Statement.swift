@@ -1,8 +1,6 @@
-public import Analyzer
-
-extension Rule {
+extension Rule.BuiltIn {
   /// What holds while the rule is kept, in one sentence.
-  public var statement: String {
+  var statement: String {
     switch self {
     case .treeProtectedWrite: "No write by a vCPU outside integrity mode touches bytes that a leaf mapping protects."
     case .treeNodeWrite: "No write by a vCPU outside integrity mode touches a page that stores a node."
@@ -25,12 +23,6 @@ extension Rule {
     case .integrityInterrupted: "No interrupt is delivered to a vCPU in integrity mode, the privileged one aside."
     case .integrityLeaked: "A vCPU in integrity mode runs driver code only, and never halts or shuts down in it."
     case .integrityUnbalanced: "No entry into integrity mode while in it, no leave while out of it."
-    default: stopStatement
-    }
-  }
-
-  private var stopStatement: String {
-    switch self {
     case .stopUnstoppedPeer: "From a vCPU's entry into the privileged mode until the last exit, every other online vCPU is in the mode or stopped."
     case .stopRegionExposed: "The region is in the global view only while every vCPU is stopped or in the mode."
     case .stopRegionAccess: "No vCPU outside the mode reads, writes or executes the region."
@@ -54,7 +46,6 @@ extension Rule {
     case .racePredicted: "No reordering that keeps happens-before, and what each decision was based on, breaks another rule."
     case .traceLost: "The trace holds every event that happened."
     case .traceDamaged: "Every byte of the trace is as it was written."
-    default: ""
     }
   }
 }
