@@ -51,12 +51,13 @@ let package = Package(
     module("TraceFormat", in: "Trace", needs: ["TraceEvents", "CZstd"]),
     module("TraceFile", in: "Trace", needs: ["TraceEvents", "TraceFormat", "CZstd", "CFiles"]),
     module("Digests", in: "Trace"),
+    module("ELFFormat", in: "Trace"),
 
     // Recording: KVM below, the hypervisor's decisions with no KVM in them, the runner that joins the two.
     module("KVM", in: "Recording", needs: ["CKVM"]),
     .target(name: "GuestPrograms", path: "Sources/Recording/GuestPrograms"),
     module("Hypervisor", in: "Recording", needs: ["TraceEvents", "TreeFormat"]),
-    module("GuestImages", in: "Recording", needs: ["GuestPrograms", "X86", "Digests"]),
+    module("GuestImages", in: "Recording", needs: ["GuestPrograms", "X86", "Digests", "ELFFormat"]),
     module("X86", in: "Recording"),
     module("Runner", in: "Recording", needs: ["KVM", "X86", "GuestImages", "Hypervisor", "TraceEvents", "TraceFormat", "TraceFile"]),
     module("Synthesizer", in: "Recording", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "TraceFile"]),

@@ -1,4 +1,5 @@
 import Digests
+import ELFFormat
 import X86
 
 extension GuestImage {
@@ -7,12 +8,13 @@ extension GuestImage {
   /// A static PIE is taken as linked for 0, which loads nowhere useful; it is accepted only where its physical addresses are already
   /// right and it needs no relocations.
   init(name: String, elf bytes: [UInt8]) throws(GuestImageError) {
-    let header = try ELFHeader(name: name, bytes)
+    let header: ELFFile
+    do { header = try ELFFile(ELFInput(bytes)) } catch { throw GuestImageError(error, file: name) }
     var segments: [Segment] = []
     var regionSegments: [Segment] = []
     for program in header.programs {
       try Self.checkStatic(name, program, bytes)
-      guard program.type == ELFHeader.Program.load, program.memorySize > 0 else { continue }
+      guard program.type == ELFFile.Program.load, program.memorySize > 0 else { continue }
       let segment = try Self.segment(name, program, bytes)
       if segment.end > GuestMap.regionBase && segment.gpa < GuestMap.regionEnd {
         try Self.checkRegion(name, program, segment)
@@ -30,12 +32,12 @@ extension GuestImage {
     try checkSegments()
   }
 
-  private static func checkStatic(_ name: String, _ program: ELFHeader.Program, _ bytes: [UInt8]) throws(GuestImageError) {
-    if program.type == ELFHeader.Program.interpreter {
+  private static func checkStatic(_ name: String, _ program: ELFFile.Program, _ bytes: [UInt8]) throws(GuestImageError) {
+    if program.type == ELFFile.Program.interpreter {
       throw GuestImageError(
         .unsupported, file: name, offset: program.headerOffset, detail: "expected a static executable, found one that asks for a dynamic linker")
     }
-    guard program.type == ELFHeader.Program.dynamic else { return }
+    guard program.type == ELFFile.Program.dynamic else { return }
     let (end, overflow) = program.fileOffset.addingReportingOverflow(program.fileSize)
     guard !overflow, end <= UInt64(bytes.count) else {
       throw GuestImageError(
@@ -51,7 +53,7 @@ extension GuestImage {
     }
   }
 
-  private static func segment(_ name: String, _ program: ELFHeader.Program, _ bytes: [UInt8]) throws(GuestImageError) -> Segment {
+  private static func segment(_ name: String, _ program: ELFFile.Program, _ bytes: [UInt8]) throws(GuestImageError) -> Segment {
     guard program.fileSize <= program.memorySize else {
       throw GuestImageError(
         .malformed, file: name, offset: program.headerOffset,
@@ -71,7 +73,7 @@ extension GuestImage {
       gpa: program.physical, bytes: Array(bytes[Int(program.fileOffset)..<Int(end)]), zeroFill: program.memorySize - program.fileSize)
   }
 
-  private static func checkMemory(_ name: String, _ program: ELFHeader.Program, _ segment: Segment) throws(GuestImageError) {
+  private static func checkMemory(_ name: String, _ program: ELFFile.Program, _ segment: Segment) throws(GuestImageError) {
     guard segment.end <= BootMemory.maximumRAM else {
       throw GuestImageError(
         .outOfMemory, file: name, offset: program.headerOffset,
@@ -84,7 +86,7 @@ extension GuestImage {
     }
   }
 
-  private static func checkRegion(_ name: String, _ program: ELFHeader.Program, _ segment: Segment) throws(GuestImageError) {
+  private static func checkRegion(_ name: String, _ program: ELFFile.Program, _ segment: Segment) throws(GuestImageError) {
     guard segment.gpa >= GuestMap.regionBase, segment.end <= GuestMap.handlerEnd else {
       throw GuestImageError(
         .overlap, file: name, offset: program.headerOffset,

@@ -1,3 +1,4 @@
+import ELFFormat
 import X86
 
 /// A guest that can be loaded: what goes where, and where it starts. Made from a built-in guest, a flat binary or an ELF file.
@@ -69,7 +70,7 @@ public struct GuestImage: Hashable, Sendable {
 
   /// As `init(file:)`, for bytes in memory.
   public init(name: String, fileBytes bytes: [UInt8]) throws(GuestImageError) {
-    if bytes.starts(with: ELFHeader.magic) {
+    if bytes.starts(with: ELFFile.magic) {
       try self.init(name: name, elf: bytes)
     } else {
       try self.init(name: name, flat: bytes)

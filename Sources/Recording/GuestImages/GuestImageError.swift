@@ -1,3 +1,5 @@
+import ELFFormat
+
 /// Why a guest cannot be loaded: which file, where in it, what was expected.
 public struct GuestImageError: Error, Hashable, Sendable, CustomStringConvertible {
   public enum Code: Hashable, Sendable {
@@ -32,6 +34,17 @@ public struct GuestImageError: Error, Hashable, Sendable, CustomStringConvertibl
     self.file = file
     self.offset = offset
     self.detail = detail
+  }
+
+  init(_ error: ELFError, file: String) {
+    let code: Code =
+      switch error.code {
+      case .unreadable: .unreadable
+      case .truncated: .truncated
+      case .unsupported: .unsupported
+      case .malformed: .malformed
+      }
+    self.init(code, file: file, offset: error.offset, detail: error.detail)
   }
 
   public var description: String {
