@@ -31,7 +31,7 @@ let package = Package(
       name: "PagetapeAnalysis",
       targets: [
         "TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Races", "Minimization", "Inspection", "Interchange", "Reports", "Regression", "Timeline",
-        "ReportPage", "Exports",
+        "ReportPage", "Exports", "Symbols", "ELFFormat",
       ]),
     .library(name: "HappensBefore", targets: ["HappensBefore"]),
     .library(name: "PagetapeRecording", targets: ["Hypervisor", "Runner"]),
@@ -65,16 +65,17 @@ let package = Package(
     // Analysis: judges from events alone; no KVM, no I/O. HappensBefore stands alone: it needs nothing of ours.
     module("HappensBefore", in: "Analysis"),
     module("TraceOrder", in: "Analysis", needs: ["HappensBefore", "TraceEvents"]),
-    module("Interchange", in: "Analysis", needs: ["HappensBefore", "TraceOrder", "TraceEvents", "TraceFormat"]),
+    module("Interchange", in: "Analysis", needs: ["HappensBefore", "TraceOrder", "TraceEvents", "TraceFormat", "Symbols"]),
     module("Analyzer", in: "Analysis", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "HappensBefore", "TraceOrder"]),
     module("Races", in: "Analysis", needs: ["TraceEvents", "TraceFormat", "HappensBefore", "TraceOrder", "Analyzer"]),
     module("Minimization", in: "Analysis", needs: ["TraceEvents", "TraceFormat", "Analyzer", "Races"]),
+    module("Symbols", in: "Analysis", needs: ["ELFFormat"]),
     module("Inspection", in: "Analysis", needs: ["TraceEvents", "TreeFormat", "TraceFormat"]),
-    module("Reports", in: "Analysis", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "Analyzer", "Minimization", "Inspection"]),
+    module("Reports", in: "Analysis", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "Analyzer", "Minimization", "Inspection", "Symbols"]),
     module("Timeline", in: "Analysis", needs: ["TraceEvents", "TraceFormat"]),
     // The page's HTML, style sheet and scripts are compiled in: the tool needs no file beside it.
     module(
-      "ReportPage", in: "Analysis", needs: ["TraceEvents", "TraceFormat", "Digests", "Analyzer", "Inspection", "Reports", "Timeline"],
+      "ReportPage", in: "Analysis", needs: ["TraceEvents", "TraceFormat", "Digests", "Analyzer", "Inspection", "Reports", "Timeline", "Symbols"],
       resources: [.embedInCode("Page")]),
     module("Regression", in: "Analysis", needs: ["TraceFormat", "Analyzer", "Reports"]),
 
@@ -88,7 +89,7 @@ let package = Package(
       dependencies: [
         "TraceEvents", "TraceFormat", "TraceFile", "GuestImages", "Hypervisor", "Runner", "Synthesizer", "HappensBefore", "TraceOrder", "Interchange",
         "Analyzer", "Races", "Minimization", "Inspection", "Reports", "Regression", "Timeline", "ReportPage", "Exports", "OutputFiles",
-        "TraceSuite", "Digests",
+        "TraceSuite", "Digests", "Symbols", "ELFFormat",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/CommandLine/pagetape",
@@ -103,6 +104,7 @@ let package = Package(
     tests("HappensBeforeTests", needs: ["HappensBefore"]),
     tests("InterchangeTests", needs: ["HappensBefore", "Interchange"]),
     tests("InspectionTests", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "Inspection"]),
+    tests("SymbolsTests", needs: ["ELFFormat", "Symbols"]),
     tests("TimelineTests", needs: ["TraceEvents", "TraceFormat", "Timeline"]),
     tests("RegressionTests", needs: ["TraceEvents", "TraceFormat", "Analyzer", "Reports", "Regression"]),
     tests("ExportsTests", needs: ["TraceEvents", "TraceFormat", "TraceFile", "Digests", "Analyzer", "Races", "Interchange", "Reports", "Timeline", "Exports"]),

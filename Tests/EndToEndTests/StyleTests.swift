@@ -38,13 +38,14 @@ struct StyleTests {
     let recording: Set = ["CKVM", "KVM", "Hypervisor", "X86", "GuestPrograms", "GuestImages", "Runner", "Synthesizer"]
     let analysis: Set = [
       "HappensBefore", "TraceOrder", "Analyzer", "Races", "Minimization", "Inspection", "Interchange", "Timeline", "ReportPage", "Reports", "Regression",
-      "Exports",
+      "Exports", "Symbols",
     ]
     let forbidden: [(folder: String, modules: Set<String>)] = [
       ("Sources/Trace/TraceEvents/", recording.union(analysis).union(["TraceFormat", "TraceFile", "CZstd"])),
       ("Sources/Trace/TreeFormat/", recording.union(analysis).union(["TraceEvents", "TraceFormat", "TraceFile", "CZstd"])),
       ("Sources/Trace/TraceFormat/", recording.union(analysis).union(["TraceFile", "Glibc"])),
       ("Sources/Trace/TraceFile/", recording.union(analysis)),
+      ("Sources/Trace/ELFFormat/", recording.union(analysis).union(["TraceEvents", "TreeFormat", "TraceFormat", "TraceFile", "Glibc"])),
       ("Sources/Recording/Hypervisor/", analysis.union(["CKVM", "KVM", "Runner", "TraceFormat", "TraceFile", "Glibc"])),
       ("Sources/Recording/", analysis),
       ("Sources/Analysis/", recording.union(["TraceFile", "CZstd", "CFiles", "Glibc"])),
@@ -55,7 +56,8 @@ struct StyleTests {
       ("Sources/Analysis/Minimization/", analysis.subtracting(["HappensBefore", "TraceOrder", "Analyzer", "Races"])),
       ("Sources/Analysis/Timeline/", analysis.union(["TreeFormat"])),
       ("Sources/Analysis/Inspection/", analysis),
-      ("Sources/Analysis/Interchange/", analysis.subtracting(["HappensBefore", "TraceOrder"])),
+      ("Sources/Analysis/Symbols/", analysis.union(["TraceEvents", "TreeFormat", "TraceFormat"])),
+      ("Sources/Analysis/Interchange/", analysis.subtracting(["HappensBefore", "TraceOrder", "Symbols"])),
       ("Sources/Analysis/Reports/", ["Interchange", "Timeline", "ReportPage", "Regression", "Exports"]),
       ("Sources/Analysis/Regression/", ["Interchange", "Timeline", "ReportPage", "Inspection", "Minimization", "Exports"]),
       ("Sources/Analysis/ReportPage/", ["Interchange", "Regression", "Minimization", "Exports"]),

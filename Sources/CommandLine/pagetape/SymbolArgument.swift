@@ -1,0 +1,36 @@
+import Inspection
+import Reports
+import Symbols
+
+/// Guest memory by a symbol's name: `name`, all of it; `name+OFFSET`, one byte, as the outputs write it; `name+OFFSET+LENGTH`.
+struct SymbolArgument {
+  let bytes: GuestBytes
+
+  init(_ argument: String, in symbols: GuestSymbols, file: String) throws {
+    // A name may hold a plus itself, as those of C++ operators do.
+    let parts = argument.split(separator: "+", omittingEmptySubsequences: false)
+    let numbers = parts.dropFirst().suffix(2).reversed().prefix { Numbers.value($0) != nil }.reversed().compactMap(Numbers.value)
+    let name = parts.dropLast(numbers.count).joined(separator: "+")
+    let found = symbols.table.symbols(named: name)
+    guard let symbol = found.first else {
+      let near = Suggestion.text(for: name, among: symbols.table.allNames.lazy.filter { $0.first == name.first }.prefix(20_000).map { $0 })
+      throw Failure("\(file): there is no symbol '\(name)'\(near)")
+    }
+    guard found.allSatisfy({ $0.address == symbol.address }) else {
+      let places = found.prefix(8).map { Hex.text($0.address) }.joined(separator: ", ")
+      throw Failure("\(file): \(found.count) symbols are called '\(name)', at \(places)\(found.count > 8 ? " and elsewhere" : ""): give the address of one")
+    }
+    let extent = found.map(symbols.table.extent).max() ?? 1
+    let (offset, length) = numbers.isEmpty ? (0, extent) : (numbers[0], numbers.count == 2 ? numbers[1] : 1)
+    guard offset < extent, length <= extent - offset else {
+      throw Failure("\(file): '\(name)' has \(Count.text(extent, "byte")): \(argument) is not among them")
+    }
+    guard length <= GuestBytes.longest else {
+      throw Failure("\(file): '\(name)' has \(Count.text(extent, "byte")); up to \(GuestBytes.longest) can be asked for, as in \(name)+0+\(GuestBytes.longest)")
+    }
+    guard let gpa = symbols.gpa(of: symbol.address), let bytes = GuestBytes(start: gpa &+ offset, length: length) else {
+      throw Failure("\(file): '\(name)' is at \(Hex.text(symbol.address)), and nothing says where in guest-physical memory that is; --symbols-offset does")
+    }
+    self.bytes = bytes
+  }
+}
