@@ -4,18 +4,34 @@ import Reports
 
 struct GuestsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "guests", abstract: "List the built-in guests.",
+    commandName: "guests", abstract: "List the built-in guests, or the symbols of one.",
     discussion: Help.text(
-      examples: Help.Example("what can be recorded without a guest of one's own", "pagetape guests")))
+      """
+      The symbols are those of its functions and of the memory that it uses, as nm writes them: what --symbols of other verbs reads. Exit status: 0, or 2 \
+      where there is no such guest.
+      """,
+      Help.Example("what can be recorded without a guest of one's own", "pagetape guests"),
+      Help.Example("a map of a guest's symbols", "pagetape guests integrity --symbols > integrity.map")))
 
+  @Argument(help: "Only this one.", completion: .list(BuiltinGuest.all.map(\.name))) var name: String?
+  @Flag(help: "Print the guest's symbols.") var symbols = false
   @Option(help: "text or json.") var format = OutputFormat.text
 
+  func validate() throws {
+    let names = BuiltinGuest.all.map(\.name)
+    if let name, !names.contains(name) { throw ValidationError("there is no guest '\(name)'\(Suggestion.text(for: name, among: names))") }
+    if symbols, name == nil { throw ValidationError("--symbols takes the name of a guest: \(names.joined(separator: ", "))") }
+    if symbols, format == .json { throw ValidationError("--symbols has one form only") }
+  }
+
   func run() throws {
+    let guests = BuiltinGuest.all.filter { name == nil || $0.name == name }
+    if symbols { return try Terminal.output(guests.flatMap(\.names).map { $0.line + "\n" }.joined()) }
     switch format {
     case .text:
-      for guest in BuiltinGuest.all { try Terminal.output("\(guest.name.padding(to: 14))\(guest.description)\n") }
+      for guest in guests { try Terminal.output("\(guest.name.padding(to: 14))\(guest.description)\n") }
     case .json:
-      let guests = BuiltinGuest.all.map { JSON.object([("name", .string($0.name)), ("description", .string($0.description))]) }
+      let guests = guests.map { JSON.object([("name", .string($0.name)), ("description", .string($0.description))]) }
       try Terminal.output(JSON.array(guests).text + "\n")
     }
   }

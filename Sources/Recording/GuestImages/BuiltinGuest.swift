@@ -7,6 +7,8 @@ public struct BuiltinGuest: Sendable {
   /// One line.
   public let description: String
   public let image: GuestImage
+  /// The names of what is in its image and in its memory, by ascending address.
+  public let names: [GuestName]
 
   /// All of them, in the order that a list shows them.
   public static let all: [BuiltinGuest] = (0..<pt_guest_program_count()).map { index in
@@ -36,6 +38,11 @@ public struct BuiltinGuest: Sendable {
       name: name, segments: [GuestImage.Segment(gpa: unsafe program.load_address, bytes: bytes)], region: region,
       entry: unsafe program.load_address, digest: SHA256.hexadecimal(bytes + (region ?? [])), memoryEnd: unsafe program.memory_end,
       needsTraps: unsafe program.needs_traps != 0)
+    let own = unsafe Self.bytes(from: program.names, to: program.names_end) ?? []
+    let ofRegion = unsafe Self.bytes(from: program.region_names, to: program.region_names_end) ?? []
+    let end = image.entry + UInt64(bytes.count)
+    names = (GuestName.all(own, imageEnd: end) + GuestName.all(ofRegion, imageEnd: GuestMap.regionBase + UInt64(image.region.count)))
+      .sorted { ($0.address, $1.size) < ($1.address, $0.size) }
   }
 
   /// The bytes between two labels; nil where there is no such part.

@@ -14,10 +14,11 @@
 #define BY_BYTE (STATIC_COUNT + 576)
 
 GUEST_BEGIN atomics
+LABEL entry
 	jmp start
 #include "guest_runtime.h"
 
-start:
+LABEL start
 	call runtime_prepare
 	/* A tree of one leaf: it names the page, and protects its first 64 bytes only. */
 	NODE NODE_BASE, 0, 1, 0, GFN_LIMIT
@@ -47,13 +48,13 @@ start:
 	call compare
 	FINISH_BY_R15 atomics_good, atomics_bad, atomics_bad, atomics_text_end
 
-worker:
+LABEL worker
 	call runtime_adopt
 	call count
 	call runtime_done
 	jmp runtime_rest
 
-count:
+LABEL count
 	sti
 	call rounds
 	movq %rax, %rbx
@@ -89,7 +90,7 @@ count:
 	ret
 
 /* RAX: how many rounds each vCPU does. */
-rounds:
+LABEL rounds
 	movl $512, %eax
 	xorl %edx, %edx
 	divl %r13d
@@ -97,7 +98,7 @@ rounds:
 	ret
 
 /* Every total must be n times the rounds (twice that by addition; the last 8 bits of it in the byte). */
-compare:
+LABEL compare
 	call rounds
 	movq %rax, %rcx
 	imulq %r13, %rcx
@@ -127,13 +128,13 @@ compare:
 
 /* The lock needs an entry point; nobody uses it. */
 	HYPERCALL PT_HC_ENTER
-entry_point:
+LABEL entry_point
 	HYPERCALL PT_HC_LEAVE
 	ret
 
-atomics_good:
+LABEL atomics_good
 	.ascii "atomics: PASS\n"
-atomics_bad:
+LABEL atomics_bad
 	.ascii "atomics: FAIL\n"
-atomics_text_end:
+LABEL_END atomics_text_end
 GUEST_END atomics

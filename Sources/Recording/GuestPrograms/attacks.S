@@ -8,10 +8,11 @@
 #define FLOOD 512
 
 GUEST_BEGIN attacks
+LABEL entry
 	jmp start
 #include "guest_runtime.h"
 
-start:
+LABEL start
 	call runtime_prepare
 	call driver_build
 	call attack_base
@@ -32,7 +33,7 @@ start:
 	orq SHARED_POKED, %r15
 	FINISH_BY_R15 attacks_good, attacks_bad, attacks_bad, attacks_text_end
 
-worker:
+LABEL worker
 	call runtime_adopt
 	call attack_all
 	/* What went wrong here is told by vCPU 0. */
@@ -41,7 +42,7 @@ worker:
 	jmp runtime_rest
 
 /* vCPU 0, before the base pointer is set: bases that are none, and trees that are none. The tree itself is as it was afterwards. */
-attack_base:
+LABEL attack_base
 	/* No node; outside guest memory; not a page. */
 	movl $DRIVER_DATA, %edi
 	HYPERCALL PT_HC_SET_BASE
@@ -71,14 +72,14 @@ attack_base:
 	movq $1, NODE_STATIC + NODE_HEADER + 8
 	ret
 
-attack_tree:
+LABEL attack_tree
 	movl $NODE_BASE, %edi
 	HYPERCALL PT_HC_SET_BASE
 	EXPECT PT_E_MALFORMED
 	ret
 
 /* Interrupts are off, but where one is waited for. */
-attack_all:
+LABEL attack_all
 	call attack_pages
 	call attack_calls
 	call attack_driver
@@ -87,7 +88,7 @@ attack_all:
 	jmp attack_flood
 
 /* Patches: a protected page, a protected byte, nodes, the driver's code and data. */
-attack_pages:
+LABEL attack_pages
 	movl $0x90909090, STATIC_DENY
 	EXPECT_MEMORY STATIC_DENY, 0x5af2
 	movb $0x90, STATIC_RANGE + 1500
@@ -116,7 +117,7 @@ attack_pages:
 	ret
 
 /* Requests for which one must be in integrity mode, or before the lock. */
-attack_calls:
+LABEL attack_calls
 	movl $(DYNAMIC + 8 * PAGE), %edi
 	movl $1, %esi
 	xorl %r9d, %r9d
@@ -148,7 +149,7 @@ attack_calls:
 	ret
 
 /* Into the driver from wrong places: a call of its own, and its code without its entry. */
-attack_driver:
+LABEL attack_driver
 	HYPERCALL PT_HC_ENTER
 	EXPECT_REFUSED
 	/* Behind the entry, as if it had been answered with 0: what the driver asks for then is refused, and what it writes is denied. */
@@ -175,7 +176,7 @@ attack_driver:
 	ret
 
 /* The region while it is not in the view: nothing is there. */
-attack_region:
+LABEL attack_region
 	movq REGION_WORD, %rax
 	xorq $-1, %rax
 	orq %rax, %r15
@@ -187,7 +188,7 @@ attack_region:
 	ret
 
 /* From within: once more into the mode, and a halt in it, which ends it: the leaving that follows is refused. */
-attack_mode:
+LABEL attack_mode
 	movl $DRIVER_NEST, %ebx
 	call driver
 	EXPECT_OK
@@ -197,7 +198,7 @@ attack_mode:
 	ret
 
 /* Hypercalls made of garbage: numbers that mean nothing, then numbers that mean something, with arguments that do not. */
-attack_flood:
+LABEL attack_flood
 	leaq 12345(%r12), %rbx
 	movl $FLOOD, %ebp
 1:	call attack_random
@@ -230,7 +231,7 @@ attack_flood:
 	ret
 
 /* RBX: the next number (Knuth's MMIX). Clobbers RAX. */
-attack_random:
+LABEL attack_random
 	movabsq $6364136223846793005, %rax
 	imulq %rax, %rbx
 	movabsq $1442695040888963407, %rax
@@ -238,7 +239,7 @@ attack_random:
 	ret
 
 /* Large ones, so that none names a vCPU or a page of memory by chance. */
-attack_arguments:
+LABEL attack_arguments
 	movabsq $0x8000000000000000, %rdi
 	orq %rbx, %rdi
 	movq %rdi, %rsi
@@ -249,16 +250,16 @@ attack_arguments:
 	ret
 
 /* All but those that cannot fail, and FINISH and OFFLINE. */
-attack_numbers:
+LABEL attack_numbers
 	.byte PT_HC_REGISTER_ENTRY, PT_HC_REGISTER_PAGES, PT_HC_SET_BASE, PT_HC_LOCK, PT_HC_ENTER, PT_HC_LEAVE, PT_HC_PROTECT, PT_HC_UNPROTECT
 	.byte PT_HC_PRIVILEGED, PT_HC_PRIVILEGED_LEAVE, PT_HC_IPI, PT_HC_START_VCPU, PT_HC_CONSOLE
-attack_numbers_end:
+LABEL_END attack_numbers_end
 
-attacks_good:
+LABEL attacks_good
 	.ascii "attacks: all of them failed\n"
-attacks_bad:
+LABEL attacks_bad
 	.ascii "attacks: one of them worked, or was answered wrongly\n"
-attacks_text_end:
+LABEL_END attacks_text_end
 
 #include "guest_driver.h"
 GUEST_END attacks

@@ -4,10 +4,11 @@
 #include "guest.h"
 
 GUEST_BEGIN brief
+LABEL entry
 	jmp start
 #include "guest_runtime.h"
 
-start:
+LABEL start
 	call runtime_prepare
 	leaq worker(%rip), %rbx
 	call runtime_start_all
@@ -15,13 +16,13 @@ start:
 	call runtime_wait_done
 	FINISH_BY_R15 brief_good, brief_bad, brief_bad, brief_text_end
 
-worker:
+LABEL worker
 	call runtime_adopt
 	call brief_round
 	call runtime_done
 	jmp runtime_rest
 
-brief_round:
+LABEL brief_round
 	sti
 	call brief_write
 	movq %r12, %rdi
@@ -38,7 +39,7 @@ brief_round:
 	call brief_write
 	jmp runtime_nap
 
-brief_write:
+LABEL brief_write
 	PAGE_OF SCRATCH, %r12, %rdi
 	leaq 1(%r12), %rax
 	PAGE_OF MAILBOX, %rax, %rsi
@@ -49,9 +50,9 @@ brief_write:
 	jnz 1b
 	ret
 
-brief_good:
+LABEL brief_good
 	.ascii "brief: over\n"
-brief_bad:
+LABEL brief_bad
 	.ascii "brief: a request was not granted\n"
-brief_text_end:
+LABEL_END brief_text_end
 GUEST_END brief

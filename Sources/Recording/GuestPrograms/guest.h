@@ -66,20 +66,56 @@
 #define VECTOR_POKE 0x41       /* writes to the address at SHARED_POKE, then answers with VECTOR_POKED */
 #define VECTOR_POKED 0x42
 
-/* Opens and closes a stretch of guest bytes under the names that programs.c knows. */
-.macro GUEST_BEGIN name
+/* Opens and closes a stretch of guest bytes under the names that programs.c knows; `base` is where it is loaded. Beside it lie the names of what is in
+ * it, put there by LABEL, LABEL_END and MEMORY: of each an address, a size (0: up to the next one), a letter as nm has it and a name that a zero ends. */
+.macro GUEST_BEGIN name, base=GUEST_BASE
+	.section .rodata.guest_names, "a", @progbits
+	.globl pt_\name\()_names
+	.hidden pt_\name\()_names
+pt_\name\()_names:
 	.section .rodata.\name, "a", @progbits
 	.balign PAGE
 	.globl pt_\name\()_start
 	.hidden pt_\name\()_start
 pt_\name\()_start:
+guest_start:
+	.set guest_base, \base
 .endm
 
 .macro GUEST_END name
 	.globl pt_\name\()_end
 	.hidden pt_\name\()_end
 pt_\name\()_end:
+	.section .rodata.guest_names, "a", @progbits
+	.globl pt_\name\()_names_end
+	.hidden pt_\name\()_names_end
+pt_\name\()_names_end:
 	.section .note.GNU-stack, "", @progbits
+.endm
+
+.macro NAME address, size, letter, name
+	.pushsection .rodata.guest_names, "a", @progbits
+	.quad \address, \size
+	.ascii "\letter"
+	.asciz "\name"
+	.popsection
+.endm
+
+/* A label of code or of constants that has a name outside, too. */
+.macro LABEL name
+	NAME \name - guest_start + guest_base, 0, T, \name
+\name:
+.endm
+
+/* A label where something ends, and what follows has no name. */
+.macro LABEL_END name
+	NAME \name - guest_start + guest_base, 0, T,
+\name:
+.endm
+
+/* The name of memory beyond the image. */
+.macro MEMORY name, address, size
+	NAME \address, \size, B, \name
 .endm
 
 /* A hypercall whose arguments are in place. Clobbers RAX (status), RDX (port), R10 (value). */

@@ -12,12 +12,28 @@
 
 #include "guest_tree.h"
 
-driver_boot:
+MEMORY driver_data, DRIVER_DATA, PAGE
+MEMORY driver_leaf, DRIVER_LEAF, 8
+MEMORY driver_branch, DRIVER_BRANCH, 8
+MEMORY node_base, NODE_BASE, PAGE
+MEMORY node_first, NODE_FIRST, PAGE
+MEMORY node_static, NODE_STATIC, PAGE
+MEMORY node_leaf_a, NODE_LEAF_A, PAGE
+MEMORY node_leaf_b, NODE_LEAF_B, PAGE
+MEMORY node_branch_a, NODE_BRANCH_A, 2 * PAGE
+MEMORY node_branch_b, NODE_BRANCH_B, 2 * PAGE
+MEMORY static_deny, STATIC_DENY, PAGE
+MEMORY static_range, STATIC_RANGE, PAGE
+MEMORY static_count, STATIC_COUNT, PAGE
+MEMORY dynamic, DYNAMIC, DYNAMIC_PAGES * PAGE
+MEMORY far, FAR, PAGE
+
+LABEL driver_boot
 	call driver_build
 	call driver_publish
 	jmp driver_lock
 
-driver_build:
+LABEL driver_build
 	NODE NODE_BASE, 2, 2, 0, GFN_LIMIT
 	CHILD NODE_BASE, 0, 0, NODE_FIRST
 	CHILD NODE_BASE, 1, (FAR >> 12), NODE_BRANCH_A
@@ -81,26 +97,27 @@ driver_build:
 	EXPECT_OK
 	ret
 
-driver_publish:
+LABEL driver_publish
 	movl $NODE_BASE, %edi
 	HYPERCALL PT_HC_SET_BASE
 	EXPECT_OK
 	ret
 
-driver_lock:
+LABEL driver_lock
 	HYPERCALL PT_HC_LOCK
 	EXPECT_OK
 	ret
+LABEL_END driver_boot_end
 
 	.balign PAGE
 driver_code:
-driver:
+LABEL driver
 	pushfq
 	cli
 /* Also entered here by whoever wants to see what an entry with interrupts on is answered. */
-driver_unguarded:
+LABEL driver_unguarded
 	HYPERCALL PT_HC_ENTER
-driver_entry:
+LABEL driver_entry
 	testq %rax, %rax
 	jnz 1f
 	leaq driver_operations(%rip), %rax
@@ -111,7 +128,7 @@ driver_entry:
 1:	popfq
 	ret
 
-driver_operations:
+LABEL driver_operations
 	.long driver_note - driver_operations
 	.long driver_protect - driver_operations
 	.long driver_unprotect - driver_operations
@@ -124,7 +141,7 @@ driver_operations:
 	.long driver_halt - driver_operations
 
 /* A 32-byte slot a vCPU, in the first half of the driver's data. */
-driver_note:
+LABEL driver_note
 	movq %r12, %rdi
 	shlq $5, %rdi
 	incq DRIVER_DATA(%rdi)
@@ -132,14 +149,14 @@ driver_note:
 	ret
 
 /* RDI: address of the mapping's entry for dynamic page RBP, in the leaf in use. */
-driver_find_entry:
+LABEL driver_find_entry
 	movq %rbp, %rdi
 	shlq $5, %rdi
 	addq DRIVER_LEAF, %rdi
 	addq $NODE_HEADER, %rdi
 	ret
 
-driver_protect:
+LABEL driver_protect
 	call driver_note
 	PAGE_OF DYNAMIC, %rbp, %rdi
 	movl $1, %esi
@@ -155,7 +172,7 @@ driver_protect:
 	movq $1, 8(%rdi)
 	ret
 
-driver_unprotect:
+LABEL driver_unprotect
 	call driver_find_entry
 	movq $0, 8(%rdi)
 	PAGE_OF DYNAMIC, %rbp, %rdi
@@ -164,7 +181,7 @@ driver_unprotect:
 	EXPECT_OK
 	ret
 
-driver_move_leaf:
+LABEL driver_move_leaf
 	movq DRIVER_LEAF, %rsi
 	movl $(NODE_LEAF_A + NODE_LEAF_B), %edi
 	subq %rsi, %rdi
@@ -187,7 +204,7 @@ driver_move_leaf:
 	EXPECT_OK
 	ret
 
-driver_move_branch:
+LABEL driver_move_branch
 	movq DRIVER_BRANCH, %rsi
 	movl $(NODE_BRANCH_A + NODE_BRANCH_B), %edi
 	subq %rsi, %rdi
@@ -214,13 +231,13 @@ driver_move_branch:
 	EXPECT_OK
 	ret
 
-driver_privileged:
+LABEL driver_privileged
 	movq %r12, %rdi
 	HYPERCALL PT_HC_PRIVILEGED
 	EXPECT_OK
 	ret
 
-driver_unprotect_linked:
+LABEL driver_unprotect_linked
 	movl $STATIC_DENY, %edi
 	movl $1, %esi
 	HYPERCALL PT_HC_UNPROTECT
@@ -235,14 +252,14 @@ driver_unprotect_linked:
 1:	ret
 
 /* The interrupt is held until the vCPU has left the mode. */
-driver_nudge:
+LABEL driver_nudge
 	movq %r12, %rdi
 	movl $VECTOR_NUDGE, %esi
 	HYPERCALL PT_HC_IPI
 	EXPECT_OK
 	ret
 
-driver_nest:
+LABEL driver_nest
 	movl $DRIVER_NOTE, %ebx
 	leaq 1f(%rip), %rax
 	pushq %rax
@@ -252,11 +269,12 @@ driver_nest:
 	ret
 
 /* What wakes it is held as long as it is in the mode. */
-driver_halt:
+LABEL driver_halt
 	call driver_nudge
 	sti
 	hlt
 	cli
 	ret
+LABEL_END driver_halt_end
 	.balign PAGE
 driver_code_end:

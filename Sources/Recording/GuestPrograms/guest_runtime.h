@@ -11,7 +11,17 @@
  */
 #include "guest.h"
 
-runtime_prepare:
+MEMORY shared, SHARED, PAGE
+MEMORY shared_done, SHARED_DONE, 8
+MEMORY shared_poke, SHARED_POKE, 8
+MEMORY shared_poked, SHARED_POKED, 8
+MEMORY idt, IDT, PAGE
+MEMORY nudges, NUDGES, PAGE
+MEMORY hot_add, HOT_ADD, 16
+MEMORY scratch, SCRATCH, 64 * PAGE
+MEMORY mailbox, MAILBOX, 64 * PAGE
+
+LABEL runtime_prepare
 	movq %rdi, %r12
 	movq %rsi, %r13
 	xorl %r14d, %r14d
@@ -35,12 +45,12 @@ runtime_prepare:
 	call runtime_set_gate
 	jmp runtime_load_idt
 
-runtime_adopt:
+LABEL runtime_adopt
 	movq %rdi, %r12
 	movq %rsi, %r13
 	xorl %r14d, %r14d
 	xorl %r15d, %r15d
-runtime_load_idt:
+LABEL runtime_load_idt
 	subq $16, %rsp
 	movw $4095, (%rsp)
 	movq $IDT, 2(%rsp)
@@ -49,7 +59,7 @@ runtime_load_idt:
 	ret
 
 /* ECX: vector, RAX: handler. An interrupt gate of ring 0. Keeps RCX and RDI. */
-runtime_set_gate:
+LABEL runtime_set_gate
 	movl %ecx, %edx
 	shll $4, %edx
 	movw %ax, IDT(%rdx)
@@ -64,7 +74,7 @@ runtime_set_gate:
 
 /* An exception is the end: the exit code is 64 and the vector. */
 	.balign 8
-runtime_exceptions:
+LABEL runtime_exceptions
 	.set vector, 0
 	.rept 32
 	.balign 8
@@ -72,14 +82,14 @@ runtime_exceptions:
 	jmp runtime_panic
 	.set vector, vector + 1
 	.endr
-runtime_panic:
+LABEL runtime_panic
 	popq %rdi
 	addq $64, %rdi
 	HYPERCALL PT_HC_FINISH
 1:	hlt
 	jmp 1b
 
-runtime_on_nudge:
+LABEL runtime_on_nudge
 	pushq %rax
 	movq %r12, %rax
 	shlq $6, %rax
@@ -87,7 +97,7 @@ runtime_on_nudge:
 	popq %rax
 	iretq
 
-runtime_on_poke:
+LABEL runtime_on_poke
 	pushq %rax
 	pushq %rdx
 	pushq %rdi
@@ -105,11 +115,11 @@ runtime_on_poke:
 	popq %rax
 	iretq
 
-runtime_on_poked:
+LABEL runtime_on_poked
 	incq SHARED_POKED
 	iretq
 
-runtime_start_hot:
+LABEL runtime_start_hot
 	cmpl $1, %r13d
 	je 1f
 	leaq -1(%r13), %r8
@@ -122,9 +132,9 @@ runtime_start_hot:
 	EXPECT_OK
 1:	ret
 
-runtime_start_all:
+LABEL runtime_start_all
 	movq %r13, %r8
-runtime_start_below:
+LABEL runtime_start_below
 	movl $1, %ebp
 1:	cmpq %r8, %rbp
 	jae 2f
@@ -137,14 +147,14 @@ runtime_start_below:
 	jmp 1b
 2:	ret
 
-runtime_done:
+LABEL runtime_done
 	lock incq SHARED_DONE
 	xorl %edi, %edi
 	movl $VECTOR_NUDGE, %esi
 	HYPERCALL PT_HC_IPI
 	ret
 
-runtime_wait_done:
+LABEL runtime_wait_done
 	leaq -1(%r13), %rax
 1:	cli
 	cmpq %rax, SHARED_DONE
@@ -155,7 +165,7 @@ runtime_wait_done:
 2:	sti
 	ret
 
-runtime_rest:
+LABEL runtime_rest
 	sti
 	cmpl $3, %r12d
 	jb 1f
@@ -166,7 +176,7 @@ runtime_rest:
 1:	hlt
 	jmp 1b
 
-runtime_nap:
+LABEL runtime_nap
 	cli
 	movq %r12, %rdi
 	movl $VECTOR_NUDGE, %esi

@@ -12,7 +12,7 @@
 #define COUNT_RAISED (STATIC_COUNT + 128)  /* by lock inc */
 #define COUNT_EXPECTED (SHARED + 192)      /* what both must be, counted in ordinary memory */
 
-work_step:
+LABEL work_step
 	PAGE_OF SCRATCH, %r12, %rdi
 	leaq 1(%r12), %r8
 	xorl %eax, %eax
@@ -36,7 +36,7 @@ work_step:
 	jmp *%rax
 
 	.balign 4
-work_table:
+LABEL work_table
 	.long work_denied - work_table
 	.long work_beside - work_table
 	.long work_counters - work_table
@@ -55,28 +55,28 @@ work_table:
 	.long work_privileged_all - work_table
 
 /* A write to a page that is protected as a whole. */
-work_denied:
+LABEL work_denied
 	movq %r14, STATIC_DENY + 8(, %r12, 8)
 	ret
 
 /* A write to the page of which some bytes are protected, not to those. */
-work_beside:
+LABEL work_beside
 	movq %r14, STATIC_RANGE + 2048(, %r12, 8)
 	ret
 
 /* Two bytes of which the second is protected: denied. The byte before: not. */
-work_edge:
+LABEL work_edge
 	movw $0x1234, STATIC_RANGE + 1023
 	movb %r14b, STATIC_RANGE + 1022
 	ret
 
 /* A node of the tree, with the bytes that it holds already: harmless where it is not traced, denied where it is. */
-work_denied_node:
+LABEL work_denied_node
 	movl $0x444e5450, NODE_STATIC
 	ret
 
 /* The driver's data and its code: denied, as this is not integrity mode. The code gets the byte that it holds already. */
-work_denied_driver:
+LABEL work_denied_driver
 	movq %r12, %rdi
 	shlq $5, %rdi
 	movq %r13, DRIVER_DATA + 16(%rdi)
@@ -85,7 +85,7 @@ work_denied_driver:
 	ret
 
 /* 16 bytes at once: they trap as two writes. */
-work_wide:
+LABEL work_wide
 	PAGE_OF SCRATCH, %r12, %rdi
 	movups (%rdi), %xmm0
 	movq %r12, %rdi
@@ -94,34 +94,34 @@ work_wide:
 	ret
 
 /* Locked instructions on a traced page that all vCPUs share. */
-work_counters:
+LABEL work_counters
 	movl $1, %eax
 	lock xaddq %rax, COUNT_ADDED
 	lock incl COUNT_RAISED
 	lock incq COUNT_EXPECTED
 	ret
 
-work_privileged_self:
+LABEL work_privileged_self
 	movq %r12, %rdi
 	HYPERCALL PT_HC_PRIVILEGED
 	EXPECT_OK
 	ret
 
-work_privileged_next:
+LABEL work_privileged_next
 	NEXT_VCPU
 	HYPERCALL PT_HC_PRIVILEGED
 	ret
 
 /* Itself and the seven after it, or everyone where there are no more than that: some of the requests meet a rendezvous that is under way.
  * Offline ones are no error here. */
-work_privileged_all:
+LABEL work_privileged_all
 	REQUEST_PRIVILEGED_ALL
 	ret
 
-work_nap:
+LABEL work_nap
 	jmp runtime_nap
 
-work_nudge:
+LABEL work_nudge
 	NEXT_VCPU
 	movl $VECTOR_NUDGE, %esi
 	HYPERCALL PT_HC_IPI
@@ -130,7 +130,7 @@ work_nudge:
 	ret
 
 /* In and out of integrity mode, for a note in the driver's data. */
-work_note:
+LABEL work_note
 	pushq %rbx
 	movl $DRIVER_NOTE, %ebx
 	call driver
@@ -139,7 +139,7 @@ work_note:
 	ret
 
 /* The right request from the wrong place, interrupts off as it should be. Whoever lets it in is left again at once. */
-work_wrong_entry:
+LABEL work_wrong_entry
 	cli
 	HYPERCALL PT_HC_ENTER
 	testq %rax, %rax
@@ -153,7 +153,7 @@ work_wrong_entry:
 	ret
 
 /* What only integrity mode may ask for, asked outside it; and the right entry with interrupts on. */
-work_refused:
+LABEL work_refused
 	pushq %rbx
 	movl $(DYNAMIC + 63 * PAGE), %edi
 	movl $1, %esi
@@ -179,7 +179,7 @@ work_refused:
 	popq %rbx
 	ret
 
-work_try_registration:
+LABEL work_try_registration
 	leaq driver_entry(%rip), %rdi
 	HYPERCALL PT_HC_REGISTER_ENTRY
 	EXPECT_REFUSED
@@ -193,7 +193,7 @@ work_try_registration:
 	EXPECT_REFUSED
 	ret
 
-work_check:
+LABEL work_check
 	movl $0x5af2, %eax
 	xorq STATIC_DENY, %rax
 	orq %rax, %r15

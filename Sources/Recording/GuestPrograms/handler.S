@@ -7,7 +7,9 @@
 
 #define REGION_DATA (PT_REGION_BASE + 0x10000)
 
-GUEST_BEGIN handler
+GUEST_BEGIN handler, PT_REGION_BASE
+MEMORY region_data, REGION_DATA, 64 * PAGE
+LABEL handler
 	movq %rdi, %r12
 	PAGE_OF REGION_DATA, %rdi, %rbx
 	PAGE_OF MAILBOX, %rdi, %rbp

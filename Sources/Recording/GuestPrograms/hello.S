@@ -2,12 +2,13 @@
 #include "guest.h"
 
 GUEST_BEGIN hello
+LABEL start
 	PRINT hello_text, hello_text_end
 	xorl %edi, %edi
 	HYPERCALL PT_HC_FINISH
 1:	hlt
 	jmp 1b
-hello_text:
+LABEL hello_text
 	.ascii "hello from a guest\n"
-hello_text_end:
+LABEL_END hello_text_end
 GUEST_END hello

@@ -7,11 +7,12 @@
 #include "guest.h"
 
 GUEST_BEGIN integrity
+LABEL entry
 	jmp start
 #include "guest_runtime.h"
 #include "guest_work.h"
 
-start:
+LABEL start
 	call runtime_prepare
 	HYPERCALL PT_HC_VERSION
 	EXPECT_OK
@@ -39,7 +40,7 @@ start:
 	call work_check
 	FINISH_BY_R15 integrity_good, integrity_bad, integrity_bad, integrity_text_end
 
-worker:
+LABEL worker
 	call runtime_adopt
 	sti
 	/* 16 + 1024 / n steps. */
@@ -57,7 +58,7 @@ worker:
 	jmp runtime_rest
 
 /* One round of the driver's work on vCPU 0; R14 says which. */
-round:
+LABEL round
 	movq %r14, %rbp
 	andl $(DYNAMIC_PAGES - 1), %ebp
 	movl $DRIVER_PROTECT, %ebx
@@ -111,7 +112,7 @@ round:
 5:	ret
 
 /* Every eighth round vCPU 1 or 2 is asked to write to the page just protected, and has answered before it is unprotected. */
-round_poke:
+LABEL round_poke
 	movl %r14d, %eax
 	andl $7, %eax
 	cmpl $2, %eax
@@ -140,11 +141,11 @@ round_poke:
 3:	sti
 	ret
 
-integrity_good:
+LABEL integrity_good
 	.ascii "integrity: all as it should be\n"
-integrity_bad:
+LABEL integrity_bad
 	.ascii "integrity: something is not as it should be\n"
-integrity_text_end:
+LABEL_END integrity_text_end
 
 #include "guest_driver.h"
 GUEST_END integrity

@@ -3,10 +3,11 @@
 #include "guest.h"
 
 GUEST_BEGIN stop_storm
+LABEL entry
 	jmp start
 #include "guest_runtime.h"
 
-start:
+LABEL start
 	call runtime_prepare
 	leaq worker(%rip), %rbx
 	call runtime_start_hot
@@ -14,14 +15,14 @@ start:
 	call runtime_wait_done
 	FINISH_BY_R15 storm_good, storm_bad, storm_bad, storm_text_end
 
-worker:
+LABEL worker
 	call runtime_adopt
 	call storm
 	call runtime_done
 	jmp runtime_rest
 
 /* 8 + 128 / n times. */
-storm:
+LABEL storm
 	sti
 	movl $128, %eax
 	xorl %edx, %edx
@@ -55,13 +56,13 @@ storm:
 	ret
 
 /* Itself, and those after it. */
-storm_request:
+LABEL storm_request
 	REQUEST_PRIVILEGED_ALL
 	ret
 
-storm_good:
+LABEL storm_good
 	.ascii "stop-storm: over\n"
-storm_bad:
+LABEL storm_bad
 	.ascii "stop-storm: something is not as it should be\n"
-storm_text_end:
+LABEL_END storm_text_end
 GUEST_END stop_storm

@@ -3,10 +3,11 @@
 #include "guest.h"
 
 GUEST_BEGIN tree_churn
+LABEL entry
 	jmp start
 #include "guest_runtime.h"
 
-start:
+LABEL start
 	call runtime_prepare
 	call driver_boot
 	leaq worker(%rip), %rbx
@@ -39,13 +40,13 @@ start:
 	orq %rax, %r15
 	FINISH_BY_R15 churn_good, churn_bad, churn_bad, churn_text_end
 
-churn_edit:
+LABEL churn_edit
 	call driver
 	EXPECT_OK
 	ret
 
 /* 16 + 1024 / n denied writes each, the first bytes of the page among them. */
-worker:
+LABEL worker
 	call runtime_adopt
 	sti
 	movl $1024, %eax
@@ -67,11 +68,11 @@ worker:
 	call runtime_done
 	jmp runtime_rest
 
-churn_good:
+LABEL churn_good
 	.ascii "tree-churn: over\n"
-churn_bad:
+LABEL churn_bad
 	.ascii "tree-churn: something is not as it should be\n"
-churn_text_end:
+LABEL_END churn_text_end
 
 #include "guest_driver.h"
 GUEST_END tree_churn

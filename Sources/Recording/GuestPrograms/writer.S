@@ -3,10 +3,12 @@
 #include "guest.h"
 
 GUEST_BEGIN writer
+MEMORY pattern, PATTERN, 64 * PATTERN_PAGES * PAGE
+LABEL entry
 	jmp start
 #include "guest_runtime.h"
 
-start:
+LABEL start
 	call runtime_prepare
 	leaq worker(%rip), %rbx
 	call runtime_start_all
@@ -14,14 +16,14 @@ start:
 	call runtime_wait_done
 	FINISH_BY_R15 writer_good, writer_bad, writer_bad, writer_text_end
 
-worker:
+LABEL worker
 	call runtime_adopt
 	call write_all
 	call runtime_done
 	jmp runtime_rest
 
 /* Pass R14 writes the number of the pass into every eighth word of every page, beginning at word R14. */
-write_all:
+LABEL write_all
 	sti
 	movl $640, %eax
 	xorl %edx, %edx
@@ -49,9 +51,9 @@ write_all:
 	jb 1b
 	ret
 
-writer_good:
+LABEL writer_good
 	.ascii "writer: over\n"
-writer_bad:
+LABEL writer_bad
 	.ascii "writer: something is not as it should be\n"
-writer_text_end:
+LABEL_END writer_text_end
 GUEST_END writer

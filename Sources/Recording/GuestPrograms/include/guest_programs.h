@@ -14,6 +14,12 @@ struct pt_guest_program {
 	const uint8_t *region_end;
 	uint64_t load_address;
 	uint64_t memory_end;          /* end of the memory that it uses, the stacks aside */
+	/* Names of what is in the image, and in the region where it brings no handler the default one's: of each 8 bytes of address, 8 of size (0: up to the
+	 * next address or the end), a letter, and a name, empty for a mere end, that a zero ends. */
+	const uint8_t *names;
+	const uint8_t *names_end;
+	const uint8_t *region_names;
+	const uint8_t *region_names_end;
 	int needs_traps;              /* it writes over its own driver: where no write traps, that lands, and it never ends */
 };
 
