@@ -112,7 +112,7 @@ let package = Package(
       "EndToEndTests",
       needs: [
         "TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Races", "Minimization", "Inspection", "Reports", "Regression", "Timeline", "ReportPage",
-        "TraceSuite", "OutputFiles", "Synthesizer", "Hypervisor",
+        "TraceSuite", "OutputFiles", "Synthesizer", "Hypervisor", "ELFFormat", "Symbols",
       ]),
   ]
 )

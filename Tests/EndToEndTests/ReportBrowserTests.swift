@@ -43,6 +43,21 @@ struct ReportBrowserTests {
     #expect(try browser.number(colours) > 8)
   }
 
+  @Test func namesStandBesideAddresses() throws {
+    let map = folder.file("integrity.map")
+    try Data(try Tool.run("guests", "integrity", "--symbols").output.utf8).write(to: map)
+    let page = folder.file("page.html")
+    #expect(try Tool.run("report", ReportPageTests.stored("fault-tree-ignore-mappings"), "-o", page.path, "--symbols", map.path).status == 1)
+    let browser = try Browser()
+    try browser.open(page)
+    #expect(browser.console.isEmpty, "\(browser.console)")
+    _ = try browser.text("document.getElementById('open-0').click(), ''")
+    let finding = try browser.text("document.getElementById('finding').innerText")
+    #expect(finding.contains("guest address 0x400010 (static_deny+0x10)") && finding.contains("instruction 0x100388 (work_denied+0x8)"), "\(finding)")
+    #expect(try browser.text("document.getElementById('heat').innerText").contains(/0x210000 \(scratch\)/))
+    #expect(try browser.text("document.body.textContent").contains("0x310000 (node_base)"))
+  }
+
   @Test func aFindingIsOpenedByKeyboard() throws {
     let trace = ReportPageTests.stored("fault-stop-enter-before-acks")
     let verdict = try VerdictReport(replaying: trace)

@@ -27,7 +27,7 @@ public struct JSONLinesExport: ~Copyable, EventExport {
   public mutating func take(_ event: Event) {
     tally.events += 1
     if event.kind == .eventsLost { tally.lost &+= event.a }
-    var members = event.members
+    var members = event.members(nil)
     let columns = event.kind.row?.columns ?? []
     if columns.contains(.gpa), let name = symbol(event.gpa) { members.append(("gpaSymbol", .string(name))) }
     if columns.contains(.rip), let name = symbol(event.rip) { members.append(("ripSymbol", .string(name))) }

@@ -1,4 +1,5 @@
 public import HappensBefore
+public import Symbols
 public import TraceEvents
 public import TraceFormat
 
@@ -115,8 +116,8 @@ public struct TraceRaces: ~Copyable, TracePass {
     return number
   }
 
-  /// Puts every racy event into a report, in the order of the trace.
-  public func write(to report: inout RaceReport) throws {
+  /// Puts every racy event into a report, in the order of the trace; `symbols` puts names beside addresses.
+  public func write(to report: inout RaceReport, symbols: GuestSymbols? = nil) throws {
     var thread = TextBuffer()
     var location = TextBuffer()
     var word = TextBuffer()
@@ -132,7 +133,10 @@ public struct TraceRaces: ~Copyable, TracePass {
       }
       if race.rip == 0 { location.append("unknown") } else { location.append("0x" + String(race.rip, radix: 16)) }
       word.append("0x" + String(race.gpa, radix: 16))
-      try report.add(event: race.event, isWrite: race.isWrite, thread: thread.bytes, location: location.bytes, variable: word.bytes)
+      let names = symbols.map {
+        RaceReport.Names(location: race.rip == 0 ? nil : $0.place(rip: race.rip)?.text, variable: $0.place(gpa: race.gpa)?.text)
+      }
+      try report.add(event: race.event, isWrite: race.isWrite, thread: thread.bytes, location: location.bytes, variable: word.bytes, names: names)
     }
   }
 }

@@ -1,6 +1,7 @@
 internal import Analyzer
 internal import Inspection
 internal import Reports
+internal import Symbols
 internal import Timeline
 internal import TraceEvents
 internal import TraceFormat
@@ -12,33 +13,61 @@ extension ReportPage {
       ("name", .string(name)),
       ("producer", .string(producer)),
       ("summary", summary.json),
-      ("verdict", verdict.json),
+      ("verdict", verdict.naming(symbols).json),
       ("statements", .object(Set(verdict.findings.map(\.rule)).sorted { $0.name < $1.name }.map { ($0.name, .string($0.statement)) })),
       ("timeline", timeline.json),
-      ("events", .array(timeline.events.map(Self.json))),
+      ("events", .array(timeline.events.map(json))),
       ("snapshots", .array(snapshots.map { $0.json(limit: Self.tracesShown) })),
-      ("symbols", .object(symbols.map { ($0.address, .string($0.name)) })),
+      ("symbols", .object([("rip", names(of: rips) { $0.place(rip: $1) }), ("gpa", names(of: gpas) { $0.place(gpa: $1) })])),
     ])
   }
 
   /// Ranges of write traces listed of one snapshot.
   private static let tracesShown = 64
 
-  private static func json(_ event: Event) -> JSON {
+  private func json(_ event: Event) -> JSON {
     .array([
-      .number(event.seq), .number(event.time), event.vcpu == Event.host ? .null : .number(UInt64(event.vcpu)), .string(event.kind.name), .string(event.story),
-      event.rip == 0 ? .null : .hex(event.rip),
+      .number(event.seq), .number(event.time), event.vcpu == Event.host ? .null : .number(UInt64(event.vcpu)), .string(event.kind.name),
+      .string(event.story(symbols)),
     ])
   }
 
-  /// The names of all instruction addresses in the data, by address.
-  private var symbols: [(address: String, name: String)] {
-    var addresses = Set(timeline.events.map(\.rip))
-    for finding in verdict.findings {
-      addresses.insert(finding.rip ?? 0)
-      if case .race(let first, let second, _) = finding.evidence { addresses.formUnion([first.rip ?? 0, second.rip ?? 0]) }
+  /// Names by address; empty where there are no symbols.
+  private func names(of addresses: Set<UInt64>, _ place: (GuestSymbols, UInt64) -> SymbolTable.Place?) -> JSON {
+    guard let symbols else { return .object([]) }
+    return .object(addresses.sorted().compactMap { address in place(symbols, address).map { (Hex.text(address), .string($0.text)) } })
+  }
+
+  /// The instruction pointers that the scripts show.
+  private var rips: Set<UInt64> {
+    var rips: Set<UInt64> = []
+    for finding in verdict.findings { rips.formUnion(([finding.rip] + finding.accesses.map(\.rip)).compactMap { $0 }) }
+    for snapshot in snapshots {
+      rips.formUnion(snapshot.state.vcpus.map(\.rip))
+      if let entry = snapshot.state.entryPoint { rips.insert(entry) }
     }
-    for snapshot in snapshots { addresses.formUnion(snapshot.state.vcpus.map(\.rip)) }
-    return addresses.sorted().compactMap { address in symbol(address).map { (Hex.text(address), $0) } }
+    return rips
+  }
+
+  /// The guest-physical addresses that they show.
+  private var gpas: Set<UInt64> {
+    var gpas: Set<UInt64> = []
+    for finding in verdict.findings { gpas.formUnion(([finding.gpa] + finding.accesses.map(\.gpa)).compactMap { $0 }) }
+    gpas.formUnion(timeline.alerts.marks.map(\.gpa))
+    gpas.formUnion(timeline.writes.cells.keys.map { $0 << (12 + timeline.writes.shift) })
+    for snapshot in snapshots {
+      gpas.insert(snapshot.region.start)
+      gpas.formUnion(snapshot.state.driverPages.map(\.gpa))
+      gpas.formUnion(snapshot.state.tracedPages.prefix(Self.tracesShown).map { $0.lowerBound * guestPageSize })
+      gpas.formUnion(snapshot.tree.entries.map(\.gpa))
+      if let base = snapshot.state.basePointer { gpas.insert(base) }
+    }
+    return gpas
+  }
+}
+
+extension Finding {
+  fileprivate var accesses: [Access] {
+    if case .race(let first, let second, _) = evidence { [first, second] } else { [] }
   }
 }

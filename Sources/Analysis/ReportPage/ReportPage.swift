@@ -2,6 +2,7 @@ public import Analyzer
 internal import Digests
 public import Inspection
 public import Reports
+public import Symbols
 public import Timeline
 
 /// A trace and what is said of it as one HTML page that needs nothing else: no network, no other file.
@@ -19,12 +20,12 @@ public struct ReportPage {
   public var timeline: Timeline
   /// The machine right after findings, and at the end.
   public var snapshots: [MachineSnapshot]
-  /// The name of an instruction's address, where there is one: shown beside it.
-  public var symbol: (UInt64) -> String?
+  /// Of the guest: names beside addresses.
+  public var symbols: GuestSymbols?
 
   public init(
     name: String, producer: String, summary: TraceSummary, verdict: Verdict, timeline: Timeline, snapshots: [MachineSnapshot],
-    symbol: @escaping (UInt64) -> String? = { _ in nil }
+    symbols: GuestSymbols? = nil
   ) {
     self.name = name
     self.producer = producer
@@ -32,7 +33,7 @@ public struct ReportPage {
     self.verdict = verdict
     self.timeline = timeline
     self.snapshots = snapshots
-    self.symbol = symbol
+    self.symbols = symbols
   }
 
   /// The scripts, in the order in which they use each other.
@@ -50,7 +51,7 @@ public struct ReportPage {
       "policy": "default-src 'none'; script-src 'sha256-\(Self.hash(script))'; style-src 'sha256-\(Self.hash(style))'; base-uri 'none'; form-action 'none'",
       "style": style,
       "script": script,
-      "text": Markup.escaped(verdict.text(name: name, style: .plain)),
+      "text": Markup.escaped(verdict.text(name: name, style: .plain, symbols: symbols)),
       "data": Self.embedded(data.text),
     ]
     return Self.fill(String(decoding: PackageResources.page_html, as: UTF8.self), parts)

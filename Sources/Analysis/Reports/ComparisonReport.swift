@@ -1,4 +1,5 @@
 public import Inspection
+public import Symbols
 public import TraceEvents
 
 /// What `diff` says: a comparison, and the events that it names.
@@ -10,13 +11,18 @@ public struct ComparisonReport: Sendable {
   /// The events that the comparison names, of either trace, by number.
   public var a: [UInt64: Event]
   public var b: [UInt64: Event]
+  /// Of the guest of both: names beside addresses.
+  public var symbols: GuestSymbols?
 
-  public init(_ comparison: TraceComparison, headers: [HeaderDifference], names: (a: String, b: String), a: [UInt64: Event], b: [UInt64: Event]) {
+  public init(_ comparison: TraceComparison, headers: [HeaderDifference], names: (a: String, b: String), a: [UInt64: Event], b: [UInt64: Event],
+    symbols: GuestSymbols? = nil
+  ) {
     self.comparison = comparison
     self.headers = headers
     self.names = names
     self.a = a
     self.b = b
+    self.symbols = symbols
   }
 }
 
@@ -67,9 +73,9 @@ extension ComparisonReport {
     case .undecided(let reason): return ["", "\(who): \(Count.text(lane.common, "event")) the same, then not compared: \(reason.words(names))"]
     case .diverges(let first, let second):
       var lines = ["", "\(who): \(Count.text(lane.common, "event")) the same, then"]
-      lines += lane.context.map { pair in "    \(a[pair.a]?.line ?? "event \(pair.a)")" + (pair.a == pair.b ? "" : "  (in B [\(pair.b)])") }
-      lines.append("  A " + (first.map { a[$0]?.line ?? "event \($0)" } ?? "        has no further event"))
-      lines.append("  B " + (second.map { b[$0]?.line ?? "event \($0)" } ?? "        has no further event"))
+      lines += lane.context.map { pair in "    \(a[pair.a]?.line(symbols) ?? "event \(pair.a)")" + (pair.a == pair.b ? "" : "  (in B [\(pair.b)])") }
+      lines.append("  A " + (first.map { a[$0]?.line(symbols) ?? "event \($0)" } ?? "        has no further event"))
+      lines.append("  B " + (second.map { b[$0]?.line(symbols) ?? "event \($0)" } ?? "        has no further event"))
       return lines
     case nil: return ["", "\(who): not compared to the end"]
     }
@@ -123,8 +129,8 @@ extension ComparisonReport {
     case .undecided(let reason): (outcome, why) = ("undecided", .string(reason.words(names)))
     case .diverges(let a, let b):
       outcome = "diverges"
-      first = .optional(a.flatMap { self.a[$0] }) { $0.json }
-      second = .optional(b.flatMap { self.b[$0] }) { $0.json }
+      first = .optional(a.flatMap { self.a[$0] }) { $0.json(symbols) }
+      second = .optional(b.flatMap { self.b[$0] }) { $0.json(symbols) }
     case nil: outcome = "undecided"
     }
     let context = outcome == "diverges" ? lane.context : []
@@ -132,7 +138,7 @@ extension ComparisonReport {
       ("vcpu", Self.vcpu(lane.vcpu)), ("common", .number(lane.common)), ("outcome", .string(outcome)), ("why", why), ("a", first), ("b", second),
       (
         "before",
-        .array(context.map { .object([("a", .number($0.a)), ("b", .number($0.b)), ("event", .optional(self.a[$0.a]) { $0.json })]) })
+        .array(context.map { .object([("a", .number($0.a)), ("b", .number($0.b)), ("event", .optional(self.a[$0.a]) { $0.json(symbols) })]) })
       ),
     ])
   }

@@ -1,80 +1,87 @@
+public import Symbols
 public import TraceEvents
 
 extension Event {
   /// One line of `dump`: seq, time in milliseconds, vCPU, kind, and what it says.
-  public var line: String {
+  public var line: String { line(nil) }
+
+  /// The same, with names beside addresses.
+  public func line(_ symbols: GuestSymbols?) -> String {
     let when = JSON.decimalText(Double(time) / 1e6)
-    return [pad(String(seq), 9, left: true), pad(when, 11, left: true), pad(Words.lane(vcpu), 7), pad(kind.name, 19), story].joined(separator: " ")
+    return [pad(String(seq), 9, left: true), pad(when, 11, left: true), pad(Words.lane(vcpu), 7), pad(kind.name, 19), story(symbols)].joined(separator: " ")
       .trimmedEnd
   }
 
   /// What the operands mean, in words.
-  public var story: String {
+  public var story: String { story(nil) }
+
+  /// The same, with names beside addresses.
+  public func story(_ symbols: GuestSymbols?) -> String {
     switch kind {
     case .sessionStart: "\(a) vCPUs"
     case .sessionEnd: (EndReason(rawValue: a).map { "\($0)" } ?? "reason \(a)") + suffix(text)
     case .eventsLost: "\(a) events, \(LossCause(rawValue: b).map { "\($0)" } ?? "cause \(b)")" + suffix(text)
     case .console: text.debugDescription
-    case .vcpuStart: "starts vCPU \(a) at \(Hex.text(rip))"
+    case .vcpuStart: "starts vCPU \(a) at \(symbols.rip(rip))"
     case .vcpuOnline: (a == 0 ? "runs" : "born stopped, rendezvous \(b)") + because
     case .vcpuOffline: (b == 0 ? "" : "answers the stop of rendezvous \(b)") + because
-    case .vcpuHalt, .guestEnter: "rip \(Hex.text(rip))"
+    case .vcpuHalt, .guestEnter: "rip \(symbols.rip(rip))"
     case .vcpuUnhalt: because.trimmedStart
-    case .guestExit: "rip \(Hex.text(rip)), \(GuestExitReason(rawValue: a).map { "\($0)" } ?? "reason \(a)")"
-    default: memoryStory ?? hypercallStory ?? stopStory ?? ""
+    case .guestExit: "rip \(symbols.rip(rip)), \(GuestExitReason(rawValue: a).map { "\($0)" } ?? "reason \(a)")"
+    default: memoryStory(symbols) ?? hypercallStory(symbols) ?? stopStory(symbols) ?? ""
     }
   }
 
-  private var memoryStory: String? {
+  private func memoryStory(_ symbols: GuestSymbols?) -> String? {
     switch kind {
     case .writeTrap:
-      "\(Hex.text(gpa)) <- \(Hex.text(data)) from rip \(Hex.text(rip)), CPL \(a & 3)"
+      "\(symbols.gpa(gpa)) <- \(Hex.text(data)) from rip \(symbols.rip(rip)), CPL \(a & 3)"
         + (a & WriteFlags.recomputed.rawValue != 0 ? ", recomputed" : "") + (a & WriteFlags.atomicityUnknown.rawValue != 0 ? ", atomicity unknown" : "")
     case .writeResult:
-      "\(Hex.text(gpa)) \(WriteOutcome(rawValue: a).map { "\($0)" } ?? "outcome \(a)"): "
+      "\(symbols.gpa(gpa)) \(WriteOutcome(rawValue: a).map { "\($0)" } ?? "outcome \(a)"): "
         + "\(Hex.text(data.prefix(data.count / 2))) -> \(Hex.text(data.suffix(data.count / 2)))" + because
     case .guestWrite:
-      "\(Hex.text(gpa)): \(Hex.text(data.prefix(data.count / 2))) -> \(Hex.text(data.suffix(data.count / 2))) from rip \(Hex.text(rip))"
+      "\(symbols.gpa(gpa)): \(Hex.text(data.prefix(data.count / 2))) -> \(Hex.text(data.suffix(data.count / 2))) from rip \(symbols.rip(rip))"
         + (a & WriteFlags.recomputed.rawValue != 0 ? ", recomputed" : "") + (a & WriteFlags.atomicityUnknown.rawValue != 0 ? ", atomicity unknown" : "")
-    case .pageWrite: "\(Hex.text(gpa)), \(Count.text(a, "write")), \(diffStory)"
-    case .pageContents: Hex.text(gpa)
+    case .pageWrite: "\(symbols.gpa(gpa)), \(Count.text(a, "write")), \(diffStory)"
+    case .pageContents: symbols.gpa(gpa)
     case .regionAccess, .unmappedAccess:
-      "\(AccessKind(rawValue: a).map { "\($0)" } ?? "access \(a)") at \(Hex.text(gpa)) from rip \(Hex.text(rip))"
+      "\(AccessKind(rawValue: a).map { "\($0)" } ?? "access \(a)") at \(symbols.gpa(gpa)) from rip \(symbols.rip(rip))"
         + (data.isEmpty ? "" : " <- \(Hex.text(data))")
-    case .traceInstall, .traceRemove: "\(Count.text(a, "page")) from \(Hex.text(gpa))" + because
+    case .traceInstall, .traceRemove: "\(Count.text(a, "page")) from \(symbols.gpa(gpa))" + because
     default: nil
     }
   }
 
-  private var hypercallStory: String? {
+  private func hypercallStory(_ symbols: GuestSymbols?) -> String? {
     switch kind {
-    case .hypercall: "number \(a)(\(argumentList)) from \(Hex.text(rip))"
+    case .hypercall: "number \(a)(\(argumentList)) from \(symbols.rip(rip))"
     case .hypercallResult: "status \(Int64(bitPattern: a)), value \(b)" + because
-    case .entryPointSet: "\(Hex.text(rip))" + because
-    case .driverPagesSet: "\(Count.text(a, "page")) of \(DriverPageKind(rawValue: b).map { "\($0)" } ?? "kind \(b)") from \(Hex.text(gpa))" + because
-    case .basePointerSet: "\(Hex.text(gpa))" + because
+    case .entryPointSet: "\(symbols.rip(rip))" + because
+    case .driverPagesSet: "\(Count.text(a, "page")) of \(DriverPageKind(rawValue: b).map { "\($0)" } ?? "kind \(b)") from \(symbols.gpa(gpa))" + because
+    case .basePointerSet: "\(symbols.gpa(gpa))" + because
     case .registrationLocked: because.trimmedStart
-    case .integrityEnter, .integrityLeave: "rip \(Hex.text(rip))" + because
+    case .integrityEnter, .integrityLeave: "rip \(symbols.rip(rip))" + because
     case .refusal: (RefusalReason(rawValue: a).map { "\($0)" } ?? "reason \(a)") + because
     case .alert:
       "\(UInt8(exactly: a).flatMap(AlertAction.init(rawValue:)).map { "\($0)" } ?? "action \(a)") "
-        + "for a \(AlertOrigin(rawValue: b).map { "\($0)" } ?? "origin \(b)")" + (gpa == 0 ? "" : " at \(Hex.text(gpa))") + because
+        + "for a \(AlertOrigin(rawValue: b).map { "\($0)" } ?? "origin \(b)")" + (gpa == 0 ? "" : " at \(symbols.gpa(gpa))") + because
     default: nil
     }
   }
 
-  private var stopStory: String? {
+  private func stopStory(_ symbols: GuestSymbols?) -> String? {
     switch kind {
     case .interruptRaise: "vector \(b) for vCPU \(a)" + because
     case .interruptDeliver: "vector \(a)" + because
     case .privilegedRaise: "for vCPU \(a)" + (b == 1 ? ", coalesced" : "") + because
     case .rendezvousClaim: "rendezvous \(b)" + because
     case .stopSend, .resumeSend: "to vCPU \(a), rendezvous \(b)" + because
-    case .stopAck, .resumeTake, .modeReturn: "rendezvous \(b), \(Words.activity(a)), rip \(Hex.text(rip))" + because
+    case .stopAck, .resumeTake, .modeReturn: "rendezvous \(b), \(Words.activity(a)), rip \(symbols.rip(rip))" + because
     case .regionMap:
-      "rendezvous \(b), \(Hex.text(gpa)) + \(Hex.text(a)), waited for "
+      "rendezvous \(b), \(symbols.gpa(gpa)) + \(Hex.text(a)), waited for "
         + (words.isEmpty ? "nobody" : words.map { "[\($0)]" }.joined(separator: " "))
-    case .modeEnter: "rendezvous \(b), \(EntryPath(rawValue: a).map { "\($0)" } ?? "path \(a)"), \(Words.activity(d)), rip \(Hex.text(rip))" + because
+    case .modeEnter: "rendezvous \(b), \(EntryPath(rawValue: a).map { "\($0)" } ?? "path \(a)"), \(Words.activity(d)), rip \(symbols.rip(rip))" + because
     case .modeExit: "rendezvous \(b), \(ExitPath(rawValue: a).map { "\($0)" } ?? "path \(a)")"
     case .regionUnmap: "rendezvous \(b)" + because
     case .rendezvousEnd: "rendezvous \(b)"

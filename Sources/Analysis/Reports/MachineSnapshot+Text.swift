@@ -1,20 +1,22 @@
 public import Inspection
+public import Symbols
 internal import TraceEvents
 internal import TraceFormat
 internal import TreeFormat
 
 extension MachineSnapshot {
-  /// The form for a person. `name` is the file as the user named it; `limit` is how many traces are listed.
-  public func text(name: String, limit: Int, style: TextStyle) -> String {
+  /// The form for a person. `name` is the file as the user named it; `limit` is how many traces are listed. Where there are symbols,
+  /// names stand beside addresses.
+  public func text(name: String, limit: Int, style: TextStyle, symbols: GuestSymbols? = nil) -> String {
     var lines = ["\(name), right after event \(Count.grouped(seq)), at \(JSON.decimalText(Double(state.time) / 1e6)) ms"]
-    if let event { lines.append(event.line) }
+    if let event { lines.append(event.line(symbols)) }
     for doubt in doubts { lines += TextStyle.wrap(style.caution("not certain") + ": " + doubt, first: "", rest: "  ") }
-    lines += section("vCPUs", state.vcpus.enumerated().map { "\($0)".leftPadded(to: 4) + "  " + Self.story($1) })
-    lines += section("view", view)
-    lines += section("registration", registration)
+    lines += section("vCPUs", state.vcpus.enumerated().map { "\($0)".leftPadded(to: 4) + "  " + Self.story($1, symbols) })
+    lines += section("view", view(symbols))
+    lines += section("registration", registration(symbols))
     let pages = state.tracedPages.reduce(0 as UInt64) { $0 &+ ($1.upperBound - $1.lowerBound) }
-    lines += section("write traces, on \(Count.text(pages, "page"))", traces(limit))
-    lines += section("tree of protected pages", treeLines)
+    lines += section("write traces, on \(Count.text(pages, "page"))", traces(limit, symbols))
+    lines += section("tree of protected pages", treeLines(symbols))
     return lines.joined(separator: "\n") + "\n"
   }
 
@@ -31,10 +33,10 @@ extension MachineSnapshot {
 
   private func section(_ title: String, _ lines: [String]) -> [String] { ["", title] + lines.map { "  " + $0 } }
 
-  private static func story(_ vcpu: MachineState.VCPU) -> String {
+  private static func story(_ vcpu: MachineState.VCPU, _ symbols: GuestSymbols?) -> String {
     guard vcpu.life == .online else { return Words.life(vcpu.life) }
     var parts = ["\(vcpu.place)"]
-    if vcpu.rip != 0 { parts.append("rip \(Hex.text(vcpu.rip))") }
+    if vcpu.rip != 0 { parts.append("rip \(symbols.rip(vcpu.rip))") }
     if vcpu.isExecuting { parts.append("executes guest code") }
     if vcpu.isHalted { parts.append("halted") }
     if vcpu.inIntegrityMode { parts.append("in integrity mode") }
@@ -47,11 +49,11 @@ extension MachineSnapshot {
     return parts.joined(separator: ", ")
   }
 
-  private var view: [String] {
+  private func view(_ symbols: GuestSymbols?) -> [String] {
     let change = state.regionChange == 0 ? "" : " since [\(state.regionChange)]"
     var lines: [String] = []
     if region.length > 0 {
-      lines.append("region \(Hex.text(region.start)) + \(Count.bytes(region.length)): \(state.regionIsMapped ? "mapped" : "not mapped")\(change)")
+      lines.append("region \(symbols.gpa(region.start)) + \(Count.bytes(region.length)): \(state.regionIsMapped ? "mapped" : "not mapped")\(change)")
     } else {
       lines.append("no special region")
     }
@@ -65,28 +67,28 @@ extension MachineSnapshot {
     return lines
   }
 
-  private var registration: [String] {
+  private func registration(_ symbols: GuestSymbols?) -> [String] {
     var lines = [state.isLocked ? "locked" : "not locked"]
-    if let entry = state.entryPoint { lines.append("entry point \(Hex.text(entry))") }
+    if let entry = state.entryPoint { lines.append("entry point \(symbols.rip(entry))") }
     for pages in state.driverPages {
-      lines.append("driver \(Words.driverPages(pages.kind)) \(Hex.text(pages.gpa)), \(Count.text(pages.pageCount, "page"))")
+      lines.append("driver \(Words.driverPages(pages.kind)) \(symbols.gpa(pages.gpa)), \(Count.text(pages.pageCount, "page"))")
     }
-    if let base = state.basePointer { lines.append("base pointer \(Hex.text(base))") }
+    if let base = state.basePointer { lines.append("base pointer \(symbols.gpa(base))") }
     return lines
   }
 
-  private func traces(_ limit: Int) -> [String] {
+  private func traces(_ limit: Int, _ symbols: GuestSymbols?) -> [String] {
     if state.tracedPages.isEmpty { return ["none"] }
     let lines = state.tracedPages.prefix(limit).map { range in
-      Hex.text(range.lowerBound * guestPageSize).padded(to: 13) + Count.text(range.upperBound - range.lowerBound, "page")
+      symbols.gpa(range.lowerBound * guestPageSize).padded(to: 13) + Count.text(range.upperBound - range.lowerBound, "page")
     }
     let more = state.tracedPages.count - lines.count
     return more > 0 ? lines + ["and \(Count.text(UInt64(more), "more range"))"] : lines
   }
 
-  private var treeLines: [String] {
+  private func treeLines(_ symbols: GuestSymbols?) -> [String] {
     guard state.basePointer != nil else { return ["no base pointer is set"] }
-    let lines = tree.entries.map { String(repeating: "  ", count: $0.depth) + Hex.text($0.gpa).padded(to: 13) + Self.story($0) }
+    let lines = tree.entries.map { String(repeating: "  ", count: $0.depth) + symbols.gpa($0.gpa).padded(to: 13) + Self.story($0) }
     return tree.isCut ? lines + ["and more: \(Count.grouped(UInt64(lines.count))) entries are shown"] : lines
   }
 

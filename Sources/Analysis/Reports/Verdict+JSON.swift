@@ -1,13 +1,17 @@
 public import Analyzer
+public import Symbols
 
 extension Verdict {
   /// The machine's form of a verdict; absent things are null, addresses are hex strings.
-  public var json: JSON {
+  public var json: JSON { json(nil) }
+
+  /// The same; where there are symbols, `gpaSymbol` and `ripSymbol` stand behind `gpa` and `rip`, null where an address has no name.
+  public func json(_ symbols: GuestSymbols?) -> JSON {
     .object([
       ("verdict", .string(outcome.rawValue)),
       ("events", .number(events)),
       ("lost", .number(lost)),
-      ("findings", .array(findings.map(\.json))),
+      ("findings", .array(findings.map { $0.json(symbols) })),
       ("undecided", .array(undecided.map { .string($0) })),
       ("prediction", .optional(prediction) { bound in
         .object([("tried", .number(UInt64(bound.tried))), ("skipped", .number(UInt64(bound.skipped))), ("window", .number(bound.window))])
@@ -17,20 +21,25 @@ extension Verdict {
 }
 
 extension Finding {
-  public var json: JSON {
-    .object([
+  public var json: JSON { json(nil) }
+
+  public func json(_ symbols: GuestSymbols?) -> JSON {
+    let place: [(key: String, value: JSON)] =
+      [("gpa", .optional(gpa) { .hex($0) })] + symbols.gpaMember(gpa) + [("rip", .optional(rip) { .hex($0) })] + symbols.ripMember(rip)
+    let head: [(key: String, value: JSON)] = [
       ("rule", .string(rule.name)),
       ("severity", .string(rule.severity.rawValue)),
       ("count", .number(count)),
       ("seq", .number(seq)),
       ("vcpu", .optional(vcpu) { .number(UInt64($0)) }),
-      ("gpa", .optional(gpa) { .hex($0) }),
-      ("rip", .optional(rip) { .hex($0) }),
+    ]
+    let story: [(key: String, value: JSON)] = [
       ("expected", .string(expected)),
       ("observed", .string(observed)),
       ("because", .array(because.map(\.json))),
       ("also", .array(also.map { .string($0.rawValue) })),
-    ] + (evidence?.members ?? []))
+    ]
+    return .object(head + place + story + (evidence?.members(symbols) ?? []))
   }
 }
 
@@ -39,9 +48,9 @@ extension Finding.Reason {
 }
 
 extension Finding.Evidence {
-  fileprivate var members: [(key: String, value: JSON)] {
+  fileprivate func members(_ symbols: GuestSymbols?) -> [(key: String, value: JSON)] {
     switch self {
-    case .race(let first, let second, let missing): [("accesses", .array([first.json, second.json])), ("missing", .string(missing))]
+    case .race(let first, let second, let missing): [("accesses", .array([first.json(symbols), second.json(symbols)])), ("missing", .string(missing))]
     case .reordering(let witness):
       [
         ("witness", .object([
@@ -56,17 +65,19 @@ extension Finding.Evidence {
 }
 
 extension Finding.Access {
-  fileprivate var json: JSON {
-    .object([
+  fileprivate func json(_ symbols: GuestSymbols?) -> JSON {
+    let head: [(key: String, value: JSON)] = [
       ("what", .string(what.rawValue)),
       ("seq", .number(seq)),
       ("vcpu", .number(UInt64(vcpu))),
       ("gpa", .hex(gpa)),
+    ]
+    let rest: [(key: String, value: JSON)] = [
       ("length", .number(length)),
       ("before", .optional(before) { .string(Hex.text($0)) }),
       ("after", .optional(after) { .string(Hex.text($0)) }),
       ("rip", .optional(rip) { .hex($0) }),
-      ("since", .optional(since) { .number($0) }),
-    ])
+    ]
+    return .object(head + symbols.gpaMember(gpa) + rest + symbols.ripMember(rip) + [("since", .optional(since) { .number($0) })])
   }
 }

@@ -1,14 +1,16 @@
 public import Analyzer
+public import Symbols
 
 extension Verdict {
   /// The form for a person: the earliest violation first, what was expected, what was seen, why.
   ///
-  /// `name` is the file as the user named it; `style` says whether to colour.
-  public func text(name: String, style: TextStyle) -> String {
+  /// `name` is the file as the user named it; `style` says whether to colour; where there are symbols, names stand
+  /// beside addresses.
+  public func text(name: String, style: TextStyle, symbols: GuestSymbols? = nil) -> String {
     var lines = [headline(name, style)]
     for finding in findings {
       lines.append("")
-      lines += finding.lines(style)
+      lines += finding.naming(symbols).lines(style, symbols)
     }
     if !undecided.isEmpty {
       lines.append("")
@@ -36,11 +38,11 @@ extension Verdict {
 }
 
 extension Finding {
-  func lines(_ style: TextStyle) -> [String] {
+  func lines(_ style: TextStyle, _ symbols: GuestSymbols?) -> [String] {
     var place = ["event \(seq)"]
     if let vcpu { place.append("vCPU \(vcpu)") }
-    if let gpa { place.append("gpa \(Hex.text(gpa))") }
-    if let rip { place.append("rip \(Hex.text(rip))") }
+    if let gpa { place.append("gpa \(symbols.gpa(gpa))") }
+    if let rip { place.append("rip \(symbols.rip(rip))") }
     let title = rule.severity == .violation ? style.bad(rule.name) : style.caution(rule.name)
     let times = count > 1 ? "  (and \(Count.text(count - 1, "more time")))" : ""
     var lines = ["\(title)  \(place.joined(separator: ", "))\(times)"]

@@ -1,12 +1,13 @@
 public import Inspection
+public import Symbols
 public import TraceEvents
 
 extension WriteHistory {
-  /// The form for a person. `name` is the file as the user named it.
-  public func text(name: String, attribution: WriteAttribution, style: TextStyle) -> String {
-    var lines = ["\(name), \(bytes.words), up to event \(Count.grouped(last))"]
+  /// The form for a person. `name` is the file as the user named it. Where there are symbols, names stand beside addresses.
+  public func text(name: String, attribution: WriteAttribution, style: TextStyle, symbols: GuestSymbols? = nil) -> String {
+    var lines = ["\(name), \(bytes.words(symbols)), up to event \(Count.grouped(last))"]
     if let writer {
-      lines.append("last written by \(Words.actor(writer.vcpu)) at event \(writer.seq)" + (writer.rip.map { ", rip \(Hex.text($0))" } ?? ""))
+      lines.append("last written by \(Words.actor(writer.vcpu)) at event \(writer.seq)" + (writer.rip.map { ", rip \(symbols.rip($0))" } ?? ""))
     } else {
       let contents = records.first { $0.evidence == .contents }
       lines.append("no write that changed memory is found" + (contents.map { "; event \($0.since ?? $0.seq) shows what is in the page" } ?? ""))
@@ -14,7 +15,7 @@ extension WriteHistory {
     for doubt in doubts(attribution).prefix(8) {
       lines += TextStyle.wrap(style.caution("not certain") + ": " + doubt.words, first: "", rest: "  ")
     }
-    for part in [later, records] where !part.isEmpty { lines += [""] + part.map(\.line) }
+    for part in [later, records] where !part.isEmpty { lines += [""] + part.map { $0.line(symbols) } }
     lines.append("")
     lines.append(count)
     if unchanged > 0, let lastUnchanged {
@@ -33,7 +34,7 @@ extension WriteHistory {
 }
 
 extension GuestBytes {
-  var words: String { length == 1 ? "byte \(Hex.text(start))" : "\(length) bytes at \(Hex.text(start))" }
+  func words(_ symbols: GuestSymbols?) -> String { length == 1 ? "byte \(symbols.gpa(start))" : "\(length) bytes at \(symbols.gpa(start))" }
 }
 
 extension WriteHistory.Doubt {
@@ -51,16 +52,17 @@ extension WriteHistory.Doubt {
 
 extension WriteRecord {
   /// One line: seq, time in milliseconds, vCPU, what was done to the bytes, and how that is known.
-  var line: String {
+  func line(_ symbols: GuestSymbols?) -> String {
     let when = JSON.decimalText(Double(time) / 1e6)
-    return [String(seq).leftPadded(to: 9), when.leftPadded(to: 11), Words.lane(vcpu).padded(to: 7), story].joined(separator: " ")
+    return [String(seq).leftPadded(to: 9), when.leftPadded(to: 11), Words.lane(vcpu).padded(to: 7), story(symbols)].joined(separator: " ")
   }
 
-  private var story: String {
-    let from = rip.map { ", rip \(Hex.text($0))" } ?? (evidence == .trapped || evidence == .exact ? ", rip not known" : "")
+  private func story(_ symbols: GuestSymbols?) -> String {
+    let from = rip.map { ", rip \(symbols.rip($0))" } ?? (evidence == .trapped || evidence == .exact ? ", rip not known" : "")
+    let changes = changes(symbols)
     switch evidence {
     case .trapped:
-      let what = outcome == .undecided ? "not decided: <- \(words(intended))" : outcome == .dropped ? "dropped: \(droppedWords)" : "\(changes)"
+      let what = outcome == .undecided ? "not decided: <- \(words(intended, symbols))" : outcome == .dropped ? "dropped: \(droppedWords(symbols))" : changes
       return "\(what)\(from), trapped"
     case .exact: return "\(changes)\(from), every write traps"
     case .page:
@@ -70,15 +72,15 @@ extension WriteRecord {
     case .contents:
       let times = repeats > 1 ? ", \(repeats) times since [\(since ?? seq)]" : ""
       return "holds \(changes): the page's contents\(times)"
-    case .access: return "<- \(words(intended))\(from), nothing is there: no effect"
+    case .access: return "<- \(words(intended, symbols))\(from), nothing is there: no effect"
     }
   }
 
-  private var changes: String {
+  private func changes(_ symbols: GuestSymbols?) -> String {
     if pieces.isEmpty { return "an unreadable difference" }
     let shown = pieces.prefix(4).map { piece in
       let before = piece.before.map { "\(Self.short($0)) -> " } ?? (evidence == .page ? "-> " : "")
-      return "\(Hex.text(piece.gpa)): \(before)\(Self.short(piece.after))"
+      return "\(symbols.gpa(piece.gpa)): \(before)\(Self.short(piece.after))"
     }
     return shown.joined(separator: ", ") + (pieces.count > 4 ? " and \(pieces.count - 4) more" : "")
   }
@@ -86,10 +88,12 @@ extension WriteRecord {
   /// A line holds so many bytes of a piece; the JSON has them all.
   private static func short(_ bytes: [UInt8]) -> String { bytes.count <= 16 ? Hex.text(bytes) : "\(Hex.text(bytes.prefix(16)))... (\(bytes.count) bytes)" }
 
-  private var droppedWords: String {
-    let landed = hasLanded ? ", and yet \(changes)" : ""
-    return "<- \(words(intended))\(landed)"
+  private func droppedWords(_ symbols: GuestSymbols?) -> String {
+    let landed = hasLanded ? ", and yet \(changes(symbols))" : ""
+    return "<- \(words(intended, symbols))\(landed)"
   }
 
-  private func words(_ piece: Piece?) -> String { piece.map { "\(Hex.text($0.gpa)): \(Self.short($0.after))" } ?? "what is not known" }
+  private func words(_ piece: Piece?, _ symbols: GuestSymbols?) -> String {
+    piece.map { "\(symbols.gpa($0.gpa)): \(Self.short($0.after))" } ?? "what is not known"
+  }
 }

@@ -15,7 +15,8 @@ struct DiffCommand: ParsableCommand {
       use, 3 no difference found, but a trace is damaged, incomplete or lost events, or one is too far ahead of the other on some vCPU.
       """,
       Help.Example("where two runs part", "pagetape diff good.tape bad.tape"),
-      Help.Example("whatever they wrote", "pagetape diff --ignore data --ignore page-write good.tape bad.tape")))
+      Help.Example("whatever they wrote", "pagetape diff --ignore data --ignore page-write good.tape bad.tape"),
+      Help.Example("with the names of the guest's functions", "pagetape diff --symbols guest.elf good.tape bad.tape")))
 
   @Argument(help: "A trace; - is standard input.", completion: .file(extensions: ["tape"])) var a: String
   @Argument(help: "Another one.", completion: .file(extensions: ["tape"])) var b: String
@@ -26,6 +27,7 @@ struct DiffCommand: ParsableCommand {
   var ignore: [String] = []
   @Option(help: "text or json.") var format = OutputFormat.text
   @OptionGroup var colors: ColorOptions
+  @OptionGroup var names: SymbolOptions
 
   func validate() throws {
     if a == "-", b == "-" { throw ValidationError("only one of the two can be standard input") }
@@ -37,6 +39,7 @@ struct DiffCommand: ParsableCommand {
   }
 
   func run() throws {
+    let symbols = try names.load()
     let readers = [try Traces.open(a), try Traces.open(b)]
     var options = TraceComparison.Options()
     options.ignored = Set(ignore.compactMap(EventFingerprint.Part.init(rawValue:)))
@@ -44,7 +47,7 @@ struct DiffCommand: ParsableCommand {
     let comparison = TraceComparison(readers[0], readers[1], options)
     let report = ComparisonReport(
       comparison, headers: HeaderDifference.all(readers[0].header, readers[1].header), names: (a, b),
-      a: readers[0].events(comparison.numbersShown(of: .a)), b: readers[1].events(comparison.numbersShown(of: .b)))
+      a: readers[0].events(comparison.numbersShown(of: .a)), b: readers[1].events(comparison.numbersShown(of: .b)), symbols: symbols)
     try Terminal.output(format == .json ? report.json.text + "\n" : report.text(style: colors.style))
     Traces.report(readers[0].damage, path: a)
     Traces.report(readers[1].damage, path: b)

@@ -9,7 +9,8 @@ struct DumpCommand: ParsableCommand {
     commandName: "dump", abstract: "Print the events, one a line.",
     discussion: Help.text(
       examples: Help.Example("the events around a finding", "pagetape dump boot.tape --from 1398 --to 1420"),
-      Help.Example("one vCPU's trapped writes, for jq", "pagetape dump boot.tape --vcpu 1 --kind write-trap --format json")))
+      Help.Example("one vCPU's trapped writes, for jq", "pagetape dump boot.tape --vcpu 1 --kind write-trap --format json"),
+      Help.Example("with names of a kernel's functions and variables", "pagetape dump boot.tape --symbols vmlinux")))
 
   @Argument(help: "The trace; - is standard input.", completion: .file(extensions: ["tape"])) var file: String
   @Option(help: ArgumentHelp("First event.", valueName: "seq")) var from: UInt64 = 1
@@ -20,6 +21,7 @@ struct DumpCommand: ParsableCommand {
     completion: .list(EventKind.table.map(\.name)))
   var kind: [String] = []
   @Option(help: "text, or json for JSON Lines.") var format = OutputFormat.text
+  @OptionGroup var names: SymbolOptions
 
   func validate() throws {
     for name in kind where EventKind(name: name) == nil {
@@ -30,6 +32,7 @@ struct DumpCommand: ParsableCommand {
   }
 
   func run() throws {
+    let symbols = try names.load()
     let reader = try Traces.open(file)
     if let number = vcpu.flatMap(Int.init), number >= reader.header.vcpuCount {
       throw Failure("\(file): there is no vCPU \(number); the trace has \(reader.header.vcpuCount)")
@@ -44,7 +47,7 @@ struct DumpCommand: ParsableCommand {
         while cursor.next() {
           guard cursor.seq >= from, cursor.seq <= to, kinds.isEmpty || kinds.contains(cursor.kind), only == nil || cursor.vcpu == only else { continue }
           let event = cursor.event
-          try lines.add(format == .json ? event.json.text : event.line)
+          try lines.add(format == .json ? event.json(symbols).text : event.line(symbols))
         }
       }
     }

@@ -12,13 +12,15 @@ struct RacesCommand: ParsableCommand {
       line, bad use or an I/O error, 3 a damaged trace with no race in what is left.
       """,
       Help.Example("the racy events of a recording", "pagetape races boot.tape"),
-      Help.Example("of a text in RAPID's format, by plain happens-before", "pagetape races --semantics hb trace.std")))
+      Help.Example("of a text in RAPID's format, by plain happens-before", "pagetape races --semantics hb trace.std"),
+      Help.Example("with the names of functions and variables", "pagetape races --symbols guest.elf boot.tape")))
 
   @Argument(help: "The trace; - is standard input.", completion: .file(extensions: ["tape", "std"])) var file: String
   @Option(help: "What is ordered: hb, happens-before; shb, also the last write of a variable before each read of it.")
   var semantics = OrderSemantics.shb
   @Option(help: "text or json.") var format = OutputFormat.text
   @OptionGroup var colors: ColorOptions
+  @OptionGroup var names: SymbolOptions
 
   func run() throws {
     var input = try RacesInput(file)
@@ -26,6 +28,7 @@ struct RacesCommand: ParsableCommand {
       try input.handBack()
       return try runNative()
     }
+    if names.symbols != nil { throw Failure("\(file): --symbols names addresses of a native trace, and this is a text with names of its own") }
     var trace = STDRaces(semantics.detector)
     do {
       // SAFETY: reads at most as many bytes as there is room for.

@@ -17,16 +17,19 @@ struct ReportCommand: ParsableCommand {
       damaged with nothing found in what is left; 2 where the page could not be written.
       """,
       Help.Example("a page to look at", "pagetape report boot.tape -o report.html"),
+      Help.Example("with the names of a kernel's functions", "pagetape report --symbols vmlinux boot.tape -o report.html"),
       Help.Example("to a pipe", "pagetape report boot.tape -o - | gzip > report.html.gz")))
 
   @Argument(help: "The trace; - is standard input.", completion: .file(extensions: ["tape"])) var file: String
   @Option(name: .shortAndLong, help: "Where the page goes; - is standard output.", completion: .file(extensions: ["html"])) var output: String
   @Flag(help: "Overwrite the output.") var force = false
+  @OptionGroup var names: SymbolOptions
 
   /// Entries of a tree that are walked for a snapshot.
   private static let treeLimit = 200
 
   func run() throws {
+    let symbols = try names.load()
     let reader = try Traces.open(file)
     let summary = TraceSummary(reading: reader)
     let verdict = Replay.verdict(of: reader)
@@ -36,7 +39,7 @@ struct ReportCommand: ParsableCommand {
     timeline.finish()
     let page = ReportPage(
       name: file == "-" ? "standard input" : file, producer: "pagetape \(Version.text)", summary: summary, verdict: verdict, timeline: timeline,
-      snapshots: try snapshots(reader, verdict))
+      snapshots: try snapshots(reader, verdict), symbols: symbols)
     try write(page.html, verdict)
     Traces.report(reader.damage, path: file)
     try verdict.outcome.status.end()

@@ -25,6 +25,7 @@ struct SymbolArgument {
     guard offset < extent, length <= extent - offset else {
       throw Failure("\(file): '\(name)' has \(Count.text(extent, "byte")): \(argument) is not among them")
     }
+    guard length > 0 else { throw Failure("'\(argument)' has no bytes: ask for 1 byte or more") }
     guard length <= GuestBytes.longest else {
       throw Failure("\(file): '\(name)' has \(Count.text(extent, "byte")); up to \(GuestBytes.longest) can be asked for, as in \(name)+0+\(GuestBytes.longest)")
     }

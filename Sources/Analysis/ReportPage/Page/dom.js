@@ -65,7 +65,10 @@ const milliseconds = (nanoseconds) => `${(nanoseconds / 1e6).toFixed(3)} ms`;
 const vcpuName = (vcpu) => vcpu === null || vcpu === HOST ? "host" : `vCPU ${vcpu}`;
 
 /** An instruction's address with its name, where it has one. */
-const instruction = (address) => address in data.symbols ? `${address} (${data.symbols[address]})` : address;
+const instruction = (address) => address in data.symbols.rip ? `${address} (${data.symbols.rip[address]})` : address;
+
+/** The same for a guest-physical address. */
+const memory = (address) => address in data.symbols.gpa ? `${address} (${data.symbols.gpa[address]})` : address;
 
 /** Says something to whoever listens to the page rather than looks at it. */
 function say(text) { byId("said").textContent = text; }

@@ -44,7 +44,7 @@ class Findings {
   placeText(finding) {
     const parts = [`event ${grouped(finding.seq)}`];
     if (finding.vcpu !== null) parts.push(`vCPU ${finding.vcpu}`);
-    if (finding.gpa) parts.push(finding.gpa);
+    if (finding.gpa) parts.push(memory(finding.gpa));
     if (finding.count > 1) parts.push(`${grouped(finding.count)} times`);
     if (finding.severity !== "violation") parts.push(finding.severity);
     return parts.join(", ");
@@ -123,7 +123,7 @@ class Findings {
     const event = trace.bySeq.get(finding.seq);
     if (event) parts.push(milliseconds(event.time));
     if (finding.vcpu !== null) parts.push(`vCPU ${finding.vcpu}`);
-    if (finding.gpa) parts.push(`guest address ${finding.gpa}`);
+    if (finding.gpa) parts.push(`guest address ${memory(finding.gpa)}`);
     if (finding.rip) parts.push(`instruction ${instruction(finding.rip)}`);
     if (finding.count > 1) parts.push(`and ${counted(finding.count - 1, "more time")}`);
     return parts.join(" · ");
@@ -150,7 +150,7 @@ class Findings {
   accesses({ accesses, missing }) {
     const rows = accesses.map((access) => [
       access.what, vcpuName(access.vcpu), access.since ? `${grouped(access.since)} to ${grouped(access.seq)}` : grouped(access.seq),
-      make("code", {}, `${access.gpa}, ${counted(access.length, "byte")}`),
+      make("code", {}, `${memory(access.gpa)}, ${counted(access.length, "byte")}`),
       make("code", {}, access.before !== null && access.after !== null ? `${access.before} → ${access.after}` : access.after ?? access.before ?? "not known"),
       make("code", {}, access.rip ? instruction(access.rip) : "not known"),
     ]);
@@ -182,7 +182,7 @@ class Findings {
     const around = trace.events.filter(({ seq }) => seq >= finding.seq - 16 && seq <= finding.seq + 8);
     const rows = around.map((event) => make("tr", { class: event.seq === finding.seq ? "at" : chain.has(event.seq) ? "in-chain" : null },
       make("th", { scope: "row" }, grouped(event.seq)), make("td", {}, milliseconds(event.time)), make("td", {}, vcpuName(event.vcpu)),
-      make("td", {}, event.kind), make("td", {}, event.story + (event.rip && event.rip in data.symbols ? ` (${data.symbols[event.rip]})` : ""))));
+      make("td", {}, event.kind), make("td", {}, event.story)));
     const heads = ["Event", "Time", "On", "Kind", "What"].map((head) => make("th", { scope: "col" }, head));
     const table = make("table", { class: "events" }, make("caption", { class: "only-heard" }, "Events around the finding"),
       make("thead", {}, make("tr", {}, heads)), make("tbody", {}, rows));

@@ -41,7 +41,7 @@ class HeatMap {
     }), make("span", {}, "dot: some were denied"));
   }
 
-  address(cell) { return hex(cell.key * this.size); }
+  address(cell) { return memory(hex(cell.key * this.size)); }
 
   words(cell) {
     const parts = [`${this.address(cell)}: ${counted(cell.writes, "write")}`];

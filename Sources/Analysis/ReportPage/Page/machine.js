@@ -46,23 +46,24 @@ class Machine {
   }
 
   view({ view, registration }) {
-    const region = view.region.length ? `${view.region.start}, ${bytes(view.region.length)}: ${view.regionMapped ? "in the view" : "not in the view"}` : "none";
+    const { region: { start, length } } = view;
+    const region = length ? `${memory(start)}, ${bytes(length)}: ${view.regionMapped ? "in the view" : "not in the view"}` : "none";
     const since = view.changedAt === null ? "" : ` since event ${grouped(view.changedAt)}`;
     const rendezvous = view.rendezvous === null ? "none yet"
       : `number ${grouped(view.rendezvous)}, claimed by ${vcpuName(view.claimer)}: ${view.phase === "free" ? "over" : view.phase.replace("-", " ")}`;
-    const pages = registration.driverPages.map(({ gpa, pages: count, kind }) => `${kind}: ${counted(count, "page")} from ${gpa}`);
+    const pages = registration.driverPages.map(({ gpa, pages: count, kind }) => `${kind}: ${counted(count, "page")} from ${memory(gpa)}`);
     return makeTable("View and registration", ["", ""], [
       ["Region", region + since], ["Rendezvous", rendezvous],
       ["Registration", registration.locked ? "locked" : "not locked"],
       ["Entry point", registration.entryPoint ? make("code", {}, instruction(registration.entryPoint)) : "–"],
       ["Driver pages", pages.join("; ") || "–"],
-      ["Base pointer", registration.basePointer ? make("code", {}, registration.basePointer) : "–"],
+      ["Base pointer", registration.basePointer ? make("code", {}, memory(registration.basePointer)) : "–"],
     ], { class: "lines" });
   }
 
   traces({ traces, tracesNotShown }) {
     if (!traces.length) return make("p", { class: "empty" }, "No page is traced.");
-    const rows = traces.map(({ gpa, pages }) => [make("code", {}, gpa), counted(pages, "page")]);
+    const rows = traces.map(({ gpa, pages }) => [make("code", {}, memory(gpa)), counted(pages, "page")]);
     const table = makeScroller("Write traces", makeTable("Write traces", ["From", "Pages"], rows));
     table.classList.add("long");
     const more = tracesNotShown ? make("p", { class: "aside" }, `and ${counted(tracesNotShown, "more range")}`) : null;
@@ -79,7 +80,7 @@ class Machine {
     for (const entry of tree) {
       if (entry.depth >= lists.length && item) lists.push(item.appendChild(make("ul")));
       lists.length = Math.min(lists.length, entry.depth + 1);
-      item = lists.at(-1).appendChild(make("li", {}, make("code", {}, entry.gpa), " ", this.treeWords(entry)));
+      item = lists.at(-1).appendChild(make("li", {}, make("code", {}, memory(entry.gpa)), " ", this.treeWords(entry)));
     }
     const box = make("div", { class: "long", tabindex: "0", role: "region", "aria-label": "Tree of protected pages" }, root);
     return treeIsWhole ? box : make("div", {}, box, make("p", { class: "aside" }, `The first ${grouped(tree.length)} entries; replay --at shows more.`));

@@ -58,7 +58,7 @@ class Timeline extends Drawing {
     const near = this.nearest(this.alertPlaces, x, 6, (index) => trace.alerts[index].vcpu === vcpu);
     if (near !== null) {
       const { action, origin, gpa, count, seq } = trace.alerts[near];
-      const what = `${ACTIONS[action] ?? `action ${action}`} for a ${ORIGINS[origin] ?? `origin ${origin}`}${gpa ? ` at ${hex(gpa)}` : ""}`;
+      const what = `${ACTIONS[action] ?? `action ${action}`} for a ${ORIGINS[origin] ?? `origin ${origin}`}${gpa ? ` at ${memory(hex(gpa))}` : ""}`;
       lines.push(`▲ alert: ${what}, event ${grouped(seq + trace.first.seq)}${count > 1 ? `, and ${count - 1} more` : ""}`);
     }
     const event = this.nearest(this.eventPlaces, x, 4, (index) => trace.events[index].vcpu === vcpu);
