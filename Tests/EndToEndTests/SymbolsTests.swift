@@ -1,5 +1,8 @@
+import Analyzer
 import ELFFormat
 import Foundation
+import Races
+import Reports
 import Symbols
 import Testing
 import TraceEvents
@@ -45,6 +48,25 @@ struct SymbolsTests {
   /// Text without what stands in parentheses, however it is broken into lines.
   private static func withoutNames(_ text: String) -> String {
     text.replacing(/\ ?\([a-z_0-9+]+\)/, with: "").split(whereSeparator: \.isWhitespace).joined(separator: " ")
+  }
+
+  /// Where instruction pointers and physical addresses are different things, a sentence's number is named only where it is known which it is.
+  @Test func aSentencesNumbersAreNotMistaken() throws {
+    let symbols = try GuestSymbols(map: Array("2000 1000 T code\n3000 1000 D data\n4000 10 D both\n".utf8), offset: 0x1000)
+    let reader = try TraceReader(path: Self.stored("fault-tree-ignore-mappings"))
+    var verdict = Verdict(of: reader, Analyzer.Subject(reader.header), isComplete: reader.isComplete)
+    func naming(_ sentence: String) -> String {
+      verdict.findings[0].observed = sentence
+      verdict.undecided = [sentence]
+      return verdict.naming(symbols).findings[0].observed
+    }
+    (verdict.findings[0].gpa, verdict.findings[0].rip) = (0x2000, 0x2008)
+    #expect(naming("wrote 8 bytes at 0x2000, from 0x2008.") == "wrote 8 bytes at 0x2000 (data), from 0x2008 (code+0x8).")
+    #expect(verdict.naming(symbols).undecided == ["wrote 8 bytes at 0x2000, from 0x2008."])
+    #expect(naming("another page, 0x2010, and frames 0x2000..<0x2008") == "another page, 0x2010, and frames 0x2000..<0x2008")
+    #expect(naming("0x20zz 0x 0xffffffffffffffffff 0x9000 2000") == "0x20zz 0x 0xffffffffffffffffff 0x9000 2000")
+    (verdict.findings[0].gpa, verdict.findings[0].rip) = (0x2000, 0x2000)
+    #expect(naming("at 0x2000") == "at 0x2000")
   }
 
   @Test func aVerdictAsJSONHasFieldsOfItsOwn() throws {

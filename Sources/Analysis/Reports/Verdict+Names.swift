@@ -7,6 +7,7 @@ extension Verdict {
     guard symbols != nil else { return self }
     var named = self
     named.findings = findings.map { $0.naming(symbols) }
+    named.undecided = undecided.map { symbols.naming($0, gpas: [], rips: []) }
     return named
   }
 }
@@ -19,10 +20,17 @@ extension Finding {
       gpas += [first.gpa, second.gpa]
       rips += [first.rip, second.rip].compactMap { $0 }
     }
+    func naming(_ reasons: [Reason]) -> [Reason] {
+      reasons.map { Reason(seq: $0.seq, what: symbols.naming($0.what, gpas: gpas, rips: rips)) }
+    }
     var named = self
     named.expected = symbols.naming(expected, gpas: gpas, rips: rips)
     named.observed = symbols.naming(observed, gpas: gpas, rips: rips)
-    named.because = because.map { Reason(seq: $0.seq, what: symbols.naming($0.what, gpas: gpas, rips: rips)) }
+    named.because = naming(because)
+    if case .reordering(var witness) = evidence {
+      (witness.steps, witness.later) = (naming(witness.steps), naming(witness.later))
+      named.evidence = .reordering(witness)
+    }
     return named
   }
 }

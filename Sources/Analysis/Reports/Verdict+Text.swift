@@ -8,14 +8,15 @@ extension Verdict {
   /// beside addresses.
   public func text(name: String, style: TextStyle, symbols: GuestSymbols? = nil) -> String {
     var lines = [headline(name, style)]
-    for finding in findings {
+    let named = naming(symbols)
+    for finding in named.findings {
       lines.append("")
-      lines += finding.naming(symbols).lines(style, symbols)
+      lines += finding.lines(style, symbols)
     }
     if !undecided.isEmpty {
       lines.append("")
       lines.append("Left open:")
-      lines += undecided.map { "  - \($0)" }
+      lines += named.undecided.map { "  - \($0)" }
     }
     if let prediction {
       lines.append("")
