@@ -40,10 +40,11 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
   ],
   targets: [
-    // Shims: what Swift's importer cannot see of the kernel's and zstd's headers.
+    // Shims: what Swift's importer cannot see of the headers of the kernel, zstd and SQLite.
     .target(name: "CKVM", path: "Sources/Shims/CKVM"),
     .target(name: "CFiles", path: "Sources/Shims/CFiles"),
     .systemLibrary(name: "CZstd", path: "Sources/Shims/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CSQLite", path: "Sources/Shims/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
 
     // Trace: the words (events, tree pages), the format (bytes to events), the file (I/O).
     module("TraceEvents", in: "Trace"),
@@ -81,15 +82,17 @@ let package = Package(
 
     module("Exports", in: "Analysis", needs: ["TraceEvents", "TraceFormat", "Digests", "Analyzer", "Interchange", "Reports", "Timeline"]),
 
-    // Command line: thin. TraceSuite is what runs stored traces: files and threads.
+    // Command line: thin. TraceSuite is what runs stored traces: files and threads. TraceDatabase is a trace as SQLite's file.
     module("OutputFiles", in: "CommandLine", needs: ["CFiles"]),
     module("TraceSuite", in: "CommandLine", needs: ["CFiles", "OutputFiles", "TraceFormat", "TraceFile", "Analyzer", "Races", "Regression"]),
+    module("SQLite", in: "CommandLine", needs: ["CSQLite"]),
+    module("TraceDatabase", in: "CommandLine", needs: ["SQLite", "TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Reports", "Timeline"]),
     .executableTarget(
       name: "pagetape",
       dependencies: [
         "TraceEvents", "TraceFormat", "TraceFile", "GuestImages", "Hypervisor", "Runner", "Synthesizer", "HappensBefore", "TraceOrder", "Interchange",
         "Analyzer", "Races", "Minimization", "Inspection", "Reports", "Regression", "Timeline", "ReportPage", "Exports", "OutputFiles",
-        "TraceSuite", "Digests", "Symbols", "ELFFormat",
+        "TraceSuite", "Digests", "Symbols", "ELFFormat", "SQLite", "TraceDatabase",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/CommandLine/pagetape",
@@ -112,7 +115,7 @@ let package = Package(
       "EndToEndTests",
       needs: [
         "TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Races", "Minimization", "Inspection", "Reports", "Regression", "Timeline", "ReportPage",
-        "TraceSuite", "OutputFiles", "Synthesizer", "Hypervisor", "ELFFormat", "Symbols",
+        "TraceSuite", "OutputFiles", "Synthesizer", "Hypervisor", "ELFFormat", "Symbols", "CSQLite", "SQLite", "TraceDatabase",
       ]),
   ]
 )

@@ -63,7 +63,10 @@ struct StyleTests {
       ("Sources/Analysis/ReportPage/", ["Interchange", "Regression", "Minimization", "Exports"]),
       ("Sources/Analysis/Exports/", ["Regression", "Minimization", "ReportPage"]),
       ("Sources/CommandLine/OutputFiles/", recording.union(analysis).union(["TraceEvents", "TraceFormat", "TraceFile", "ArgumentParser"])),
-      ("Sources/CommandLine/TraceSuite/", recording.union(["Inspection", "Interchange", "ArgumentParser"])),
+      ("Sources/CommandLine/TraceSuite/", recording.union(["Inspection", "Interchange", "ArgumentParser", "SQLite", "CSQLite"])),
+      ("Sources/CommandLine/SQLite/", recording.union(analysis).union(["TraceEvents", "TraceFormat", "TraceFile", "CZstd", "ArgumentParser"])),
+      ("Sources/CommandLine/TraceDatabase/", recording.union(["Inspection", "Interchange", "ArgumentParser", "CSQLite", "TraceSuite"])),
+      ("Sources/CommandLine/pagetape/", ["CSQLite", "CZstd", "CKVM"]),
     ]
     for rule in forbidden {
       let files = Self.sources.filter { $0.path.hasPrefix(rule.folder) }
