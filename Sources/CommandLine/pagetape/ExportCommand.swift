@@ -17,6 +17,7 @@ struct ExportCommand: ParsableCommand {
       sarif: the findings as SARIF 2.1.0, for code scanning and editors.
       jsonl: every event as JSON, one a line, as dump says it; the first line is the header.
       csv: every event as a row, for data frames and SQL.
+      sqlite: a database of events, modes, signals, rendezvous, writes, findings and damage; it needs a file, named by -o.
       std: RAPID's text format: a vCPU is the thread T and its number, 8 bytes of memory the variable V and their address, the location the number of the \
       event. What one vCPU waits for another to do is a fork and a join of a thread that does nothing else.
 
@@ -27,14 +28,20 @@ struct ExportCommand: ParsableCommand {
       Help.Example("findings for code scanning", "pagetape export --format sarif boot.tape -o boot.sarif"),
       Help.Example("all events for jq", "pagetape export --format jsonl boot.tape | jq 'select(.kind==\"alert\")'"),
       Help.Example("all events for pandas or DuckDB", "pagetape export --format csv boot.tape -o boot.csv"),
+      Help.Example("query a trace with SQL", "pagetape export --format sqlite boot.tape -o boot.sqlite"),
       Help.Example("hand a trace to a race detector that reads RAPID's format", "pagetape export --format std boot.tape > boot.std")))
 
-  enum Format: String, ExpressibleByArgument, CaseIterable { case perfetto, sarif, jsonl, csv, std }
+  enum Format: String, ExpressibleByArgument, CaseIterable { case perfetto, sarif, jsonl, csv, sqlite, std }
 
   @Argument(help: "The trace; - is standard input.", completion: .file(extensions: ["tape"])) var file: String
-  @Option(help: "perfetto, sarif, jsonl, csv or std.") var format = Format.std
+  @Option(help: "perfetto, sarif, jsonl, csv, sqlite or std.") var format = Format.std
   @Option(name: .shortAndLong, help: ArgumentHelp("Where it goes; - is standard output.", valueName: "file"), completion: .file()) var output = "-"
   @Flag(help: "Overwrite the output.") var force = false
+
+  func validate() throws {
+    guard format == .sqlite, output == "-" else { return }
+    throw ValidationError("--format sqlite needs -o FILE: a database is not written from its start to its end, so it cannot go to standard output")
+  }
 
   func run() throws {
     let reader = try Traces.open(file)
@@ -48,6 +55,7 @@ struct ExportCommand: ParsableCommand {
   private func export(_ reader: TraceReader, to output: consuming OutputFile) throws -> (events: UInt64, bytes: UInt64) {
     let producer = "pagetape \(Version.text)"
     return switch format {
+    case .sqlite: try database(of: reader, to: output)
     case .std: try ExportPass.run(TraceExport(vcpuCount: reader.header.vcpuCount), reader, to: output)
     case .jsonl: try ExportPass.run(JSONLinesExport(header: reader.header, producer: producer), reader, to: output)
     case .perfetto: try ExportPass.run(perfetto(reader, producer), reader, to: output)
