@@ -147,6 +147,45 @@ struct DatabaseTests {
   }
 }
 
+extension DatabaseTests {
+  /// A stranger's trace: kinds that lack operands or take names of ours, numbers of 64 bits, texts and data of no bytes.
+  @Test func whatAStrangerWroteIsStoredAsItIs() throws {
+    var header = TraceHeader(
+      vcpuCount: 2, memory: [GuestRange(start: .max - 1, length: .max)],
+      properties: [.init("", ""), .init("seed", "a\u{0}b'); DROP TABLE events; --"), .init("seed", "")])
+    for index in header.kinds.indices where header.kinds[index].number == EventKind.stopSend.rawValue { header.kinds[index].columns = [] }
+    header.kinds += [.init(number: 200, name: "stop-send", columns: [.gpa, .data]), .init(number: 201, name: "kind-200", columns: [])]
+    let folder = try Folder()
+    let path = folder.file("x.tape").path
+    let writer = try TraceWriter(path: path, header: header)
+    let data: [[UInt8]] = [[], [0], Array(repeating: 0xff, count: 1 << 16)]
+    writer.append(Event(.vcpuOnline, vcpu: 0))
+    writer.append(Event(.stopSend, vcpu: 0, a: 1, b: 1))
+    for bytes in data { writer.append(Event(EventKind(rawValue: 200), vcpu: 1, gpa: .max, data: bytes)) }
+    writer.append(Event(EventKind(rawValue: 201), vcpu: 1))
+    writer.append(Event(.guestEnter, vcpu: 1, rip: 0xffff_ffff_8100_0000))
+    writer.append(Event(.pageWrite, vcpu: 1, gpa: 0xffff_ffff_ffff_f000, a: .max))
+    writer.append(Event(.rendezvousClaim, vcpu: 1, b: 1 << 63))
+    try writer.finish()
+
+    let database = try Written(path).database
+    #expect(try database.lines("PRAGMA integrity_check") == ["ok"])
+    #expect(try database.lines("PRAGMA foreign_key_check").isEmpty)
+    #expect(try database.lines("SELECT count(*) FROM event_log") == ["9"])
+    #expect(try database.rows("SELECT name, value FROM properties ORDER BY position") == [
+      [.text(""), .text("")], [.text("seed"), .text("a\u{0}b'); DROP TABLE events; --")], [.text("seed"), .text("")],
+    ])
+    #expect(try database.rows("SELECT gpa, data FROM events WHERE kind = 200 ORDER BY seq") == data.map { [.integer(-1), .blob($0)] })
+    #expect(try database.lines("SELECT kind, name FROM kinds WHERE kind >= 200") == ["200|kind-200", "201|kind-200"])
+    #expect(try database.rows("SELECT signal, sender, target, rendezvous, taken_seq FROM signals") == [
+      [.text("stop"), .integer(0), .null, .null, .null]
+    ])
+    #expect(try database.lines("SELECT printf('%x', rip) FROM events WHERE kind = \(EventKind.guestEnter.rawValue)") == ["ffffffff81000000"])
+    #expect(try database.lines("SELECT printf('%x', page), writes FROM page_writes") == ["fffffffffffff000|1"])
+    #expect(try database.lines("SELECT printf('%x', rendezvous), claimer FROM rendezvous") == ["8000000000000000|1"])
+  }
+}
+
 extension DatabaseReader {
   /// The same; a sum over no rows is `none`.
   func number(_ sql: String, orNone none: Int64) throws -> Int64 {

@@ -16,18 +16,16 @@ extension Database {
     try insert(header.kinds)
   }
 
-  /// Kinds of this version by its own names, which queries can rely on; others by those that the trace gives them, which may be anything.
+  /// Kinds of this version by its own names, which queries can rely on; others by those that the trace gives them, unless it takes one of ours.
   private func insert(_ kinds: [TraceHeader.Kind]) throws(DatabaseError) {
-    let statement = try Statement(self, "INSERT OR IGNORE INTO kinds VALUES (?, ?, ?)")
+    let statement = try Statement(self, "INSERT INTO kinds VALUES (?, ?, ?)")
     for row in EventKind.table {
       let columns = kinds.first { $0.number == row.kind.rawValue }?.columns ?? row.columns
       try statement.run(.integer(UInt64(row.kind.rawValue)), .text(row.name), .text(columns.names.joined(separator: " ")))
     }
     for kind in kinds where EventKind(rawValue: kind.number).row == nil {
-      // A name that is taken is given its number.
-      for name in [kind.name, "kind-\(kind.number)"] {
-        try statement.run(.integer(UInt64(kind.number)), .text(name), .text(kind.columns.names.joined(separator: " ")))
-      }
+      let name = EventKind(name: kind.name) == nil ? kind.name : "kind-\(kind.number)"
+      try statement.run(.integer(UInt64(kind.number)), .text(name), .text(kind.columns.names.joined(separator: " ")))
     }
     let values = try Statement(self, "INSERT INTO operand_values VALUES (?, ?, ?, ?)")
     for entry in OperandValues.all {

@@ -46,9 +46,12 @@ struct EventPass: TracePass {
     try intervals.finish { ended throws(DatabaseError) in try Self.insert(ended, interval) }
   }
 
+  /// By raw value.
+  private static let modes = LaneMode.allCases.map { "\($0)" }
+
   private static func insert(_ ended: LaneInterval, _ statement: Statement) throws(DatabaseError) {
     try statement.bind(1, UInt64(ended.vcpu))
-    try statement.bind(2, "\(ended.mode)")
+    try statement.bind(2, modes[Int(ended.mode.rawValue)])
     try statement.bind(3, ended.from.seq)
     try statement.bind(4, ended.through.seq)
     try statement.bind(5, ended.from.time)

@@ -6,7 +6,7 @@ extension Schema {
   /// What follows from the events alone is left to SQL: signals by what they caused, rendezvous by their number.
   static let stopProtocol = """
     CREATE TABLE signals (
-      sent_seq INTEGER PRIMARY KEY, signal TEXT NOT NULL, rendezvous INTEGER NOT NULL, sender INTEGER, target INTEGER NOT NULL, sent_ns INTEGER NOT NULL,
+      sent_seq INTEGER PRIMARY KEY, signal TEXT NOT NULL, rendezvous INTEGER, sender INTEGER, target INTEGER, sent_ns INTEGER NOT NULL,
       taken_seq INTEGER, taken_ns INTEGER);
     INSERT INTO signals
       SELECT s.seq, CASE s.kind WHEN \(number(.stopSend)) THEN 'stop' ELSE 'resume' END, s.b, s.vcpu, s.a, s.ns, t.seq, t.ns

@@ -27,7 +27,7 @@ enum Schema {
     CREATE TABLE damage (
       position INTEGER PRIMARY KEY, what TEXT NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL, frame INTEGER, expected TEXT NOT NULL,
       first_missing INTEGER, last_missing INTEGER);
-    CREATE TABLE kinds (kind INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, operands TEXT NOT NULL);
+    CREATE TABLE kinds (kind INTEGER PRIMARY KEY, name TEXT NOT NULL, operands TEXT NOT NULL);
     CREATE TABLE operand_values (kind INTEGER NOT NULL REFERENCES kinds, operand TEXT NOT NULL, value INTEGER NOT NULL, name TEXT NOT NULL,
       PRIMARY KEY (kind, operand, value)) WITHOUT ROWID;
     CREATE TABLE events (
