@@ -14,7 +14,7 @@ struct CommandLineTests {
     var command: Command
   }
 
-  private static func verbs() throws -> [Help.Command] {
+  static func verbs() throws -> [Help.Command] {
     let help = try Tool.run("--experimental-dump-help").output
     let verbs = try JSONDecoder().decode(Help.self, from: Data(help.utf8)).command.subcommands ?? []
     return verbs.filter { $0.commandName != "help" }
@@ -29,11 +29,26 @@ struct CommandLineTests {
       let help = try Tool.run("help", name)
       #expect(help.status == 0 && help.output.contains("EXAMPLES:"), "\(name)")
       #expect(help.output.contains("    pagetape \(name)"), "\(name): no example")
-      // The usage is one line however long, and an example is to be copied.
-      for line in help.output.split(separator: "\n") where line.count > 80 && !line.hasPrefix("USAGE") && !line.hasPrefix("    pagetape") {
+      #expect(help.output.split(whereSeparator: \.isWhitespace).joined(separator: " ").contains("Exit status: 0"), "\(name): no exit status")
+      // An example is to be copied.
+      for line in help.output.split(separator: "\n") where line.count > 80 && !line.hasPrefix("    pagetape") {
         Issue.record("help \(name), \(line.count) columns: \(line)")
       }
+      // The other way to ask, and the usage that who mistypes is told.
+      #expect(try Tool.run(name, "--help").output == help.output)
+      for line in try Tool.run(name, "--no-such-option").error.split(separator: "\n") where line.contains("sage:") {
+        #expect(line.count <= 80, "\(line)")
+      }
     }
+  }
+
+  /// Usage is broken between options, and nothing of it is lost: what the parser says of itself has all of them.
+  @Test func usageIsBrokenBetweenOptions() throws {
+    let usage = try #require(try Tool.run("help", "dump").output.components(separatedBy: "\n\nARGUMENTS:").first?.components(separatedBy: "USAGE: ").last)
+    let lines = usage.split(separator: "\n")
+    #expect(lines.count > 2)
+    for line in lines.dropFirst() { #expect(line.hasPrefix(String(repeating: " ", count: 21) + "["), "\(line)") }
+    for option in ["<file>", "[--from <seq>]", "[--kind <kind> ...]", "[--format <format>]"] { #expect(usage.contains(option), "\(usage)") }
   }
 
   /// The options in an example are options of its verb: each is tried, on files that are not there.

@@ -8,7 +8,11 @@ struct DumpCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "dump", abstract: "Print the events, one a line.",
     discussion: Help.text(
-      examples: Help.Example("the events around a finding", "pagetape dump boot.tape --from 1398 --to 1420"),
+      """
+      Exit status: 0, also where no event is of the kind or the vCPU asked for; 2 bad use, or a file that cannot be read; 3 where the trace is damaged, and \
+      what can be read of it was printed.
+      """,
+      Help.Example("the events around a finding", "pagetape dump boot.tape --from 1398 --to 1420"),
       Help.Example("one vCPU's trapped writes, for jq", "pagetape dump boot.tape --vcpu 1 --kind write-trap --format json"),
       Help.Example("with names of a kernel's functions and variables", "pagetape dump boot.tape --symbols vmlinux")))
 

@@ -10,6 +10,8 @@ struct FaultsCommand: ParsableCommand {
       'rules' are those that a recording with the fault must violate; 'may' are further ones that it can violate on some schedules. A fault with a \
       'window' is a race: it says what has to fall into the window, and what the guest does to make it. 'models' is the public issue or commit of \
       real rendezvous code that the fault stands for.
+
+      Exit status: 0; 2 where the list could not be printed.
       """,
       Help.Example("what can be broken on purpose, for a script", "pagetape faults --format json")))
 

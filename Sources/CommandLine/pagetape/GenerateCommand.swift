@@ -9,7 +9,8 @@ struct GenerateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "generate", abstract: "Write a synthetic trace that keeps every rule, of any size, without a guest.",
     discussion: Help.text(
-      examples: Help.Example("ten million events of eight vCPUs", "pagetape generate --events 10000000 --vcpus 8 -o big.tape")))
+      "Exit status: 0 written; 2 bad use or an I/O error.",
+      Help.Example("ten million events of eight vCPUs", "pagetape generate --events 10000000 --vcpus 8 -o big.tape")))
 
   @Option(help: "How many events, at least.") var events: UInt64
   @Option(help: "How many vCPUs, 1 to 1024.") var vcpus = 4

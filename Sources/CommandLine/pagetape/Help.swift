@@ -11,13 +11,12 @@ enum Help {
     }
   }
 
-  /// Commands stand on lines of their own, to be copied; a test demands at least one of every verb.
+  /// Commands stand on lines of their own, to be copied; a test demands at least one of every verb. The text says "Exit status: ", up to its end or that
+  /// of a paragraph: a test demands that, too, and the manual makes a section of it.
   static func text(_ text: String, _ examples: Example...) -> String { compose(text, examples) }
-
-  static func text(examples: Example...) -> String { compose("", examples) }
 
   private static func compose(_ text: String, _ examples: [Example]) -> String {
     let lines = examples.map { "  \($0.purpose):\n    \($0.command)" }
-    return (text.isEmpty ? "" : text + "\n\n") + "EXAMPLES:\n" + lines.joined(separator: "\n")
+    return text + "\n\nEXAMPLES:\n" + lines.joined(separator: "\n")
   }
 }

@@ -36,7 +36,7 @@ struct Pagetape: ParsableCommand {
       Glibc.exit(ExitStatus.badUse.rawValue)
     } catch {
       let code = exitCode(for: error)
-      let text = fullMessage(for: error)
+      let text = UsageLines.wrapped(fullMessage(for: error))
       if code == .success {
         print(text)
         Glibc.exit(ExitStatus.clean.rawValue)

@@ -6,7 +6,11 @@ struct RepairCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "repair", abstract: "Copy what is readable of a damaged or unfinished trace, with a new index.",
     discussion: Help.text(
-      "What was lost stays lost, and the copy says so: its numbers have the same holes, and it is as incomplete as what was recorded.",
+      """
+      What was lost stays lost, and the copy says so: its numbers have the same holes, and it is as incomplete as what was recorded.
+
+      Exit status: 0 written, whatever was missing; 2 bad use or an I/O error; 3 where no trace can be found in the file.
+      """,
       Help.Example("a recording that was killed", "pagetape repair broken.tape -o mended.tape")))
 
   @Argument(help: "The trace; - is standard input.", completion: .file(extensions: ["tape"])) var file: String

@@ -13,7 +13,7 @@ struct ReportCommand: ParsableCommand {
     commandName: "report", abstract: "Judge a trace, and draw it: one HTML page with a timeline, findings and pages by writes.",
     discussion: Help.text(
       """
-      The page needs no network and no other file. Exit status: that of replay, once the page is written: 0 clean, 1 a rule was broken, 3 incomplete or \
+      The page needs no network and no other file. Exit status: 0 clean, 1 a rule was broken, 3 incomplete or \
       damaged with nothing found in what is left; 2 where the page could not be written.
       """,
       Help.Example("a page to look at", "pagetape report boot.tape -o report.html"),

@@ -6,7 +6,8 @@ struct RulesCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "rules", abstract: "List the rules that replay judges.",
     discussion: Help.text(
-      examples: Help.Example("what replay judges", "pagetape rules")))
+      "Exit status: 0; 2 where the list could not be printed.",
+      Help.Example("what replay judges", "pagetape rules")))
 
   @Option(help: "text or json.") var format = OutputFormat.text
 
