@@ -15,7 +15,7 @@ struct GenerateCommand: ParsableCommand {
   @Option(help: "How many events, at least.") var events: UInt64
   @Option(help: "How many vCPUs, 1 to 1024.") var vcpus = 4
   @Option(help: "The same seed gives the same events.") var seed: UInt64 = 1
-  @Option(name: .shortAndLong, help: "Where the trace goes.") var output: String
+  @Option(name: .shortAndLong, help: "Where the trace goes; - is standard output.", completion: .file(extensions: ["tape"])) var output: String
   @Flag(help: "Overwrite the output.") var force = false
 
   func validate() throws {
@@ -36,7 +36,8 @@ struct GenerateCommand: ParsableCommand {
       let writer = try TraceWriter(path: output, header: header, options: options)
       let written = try Synthesizer(into: WriterSink(writer: writer), vcpuCount: vcpus, seed: seed).write(events)
       try writer.finish()
-      try Terminal.output("\(output): \(Count.text(written.events, "event")), \(Count.bytes(writer.size))\n")
+      let name = output == "-" ? "standard output" : output
+      try Terminal.summary("\(name): \(Count.text(written.events, "event")), \(Count.bytes(writer.size))", besides: output)
     } catch let error as TraceFileError {
       throw Traces.failure(error)
     }

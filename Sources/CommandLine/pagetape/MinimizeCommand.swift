@@ -32,6 +32,7 @@ struct MinimizeCommand: ParsableCommand {
     let clock = ContinuousClock()
     let start = clock.now
     let reader = try Traces.open(file)
+    guard output != "-" else { throw Failure("minimize says on standard output what it found: name a file with -o, not -") }
     guard !reader.isSameFile(as: output) else { throw Failure("\(output): cannot write a trace onto itself") }
     let verdict = Replay.verdict(of: reader)
     let small: MinimizedTrace

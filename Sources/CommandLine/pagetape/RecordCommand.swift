@@ -58,6 +58,7 @@ struct RecordCommand: ParsableCommand {
       throw ValidationError("--vcpus takes 1 to \(RecordingOptions.vcpuLimit), not \(vcpus)")
     }
     guard (output == nil) == discard else { throw ValidationError("give either -o FILE or --discard") }
+    if output == "-" { throw ValidationError("a recording goes into a file, not to standard output: where the disk fills, its end is written over") }
     guard maxSize == nil || !discard else { throw ValidationError("--max-size is for a file, and --discard writes none") }
     guard last == nil || (!discard && maxSize == nil) else { throw ValidationError("--last is for a file, and for one without --max-size") }
     guard seed == nil || schedule == .serial else { throw ValidationError("--seed is for --schedule serial") }

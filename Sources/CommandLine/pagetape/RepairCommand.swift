@@ -11,17 +11,18 @@ struct RepairCommand: ParsableCommand {
 
       Exit status: 0 written, whatever was missing; 2 bad use or an I/O error; 3 where no trace can be found in the file.
       """,
-      Help.Example("a recording that was killed", "pagetape repair broken.tape -o mended.tape")))
+      Help.Example("a recording that was killed", "pagetape repair broken.tape -o mended.tape"),
+      Help.Example("what is left of it, judged", "pagetape repair broken.tape -o - | pagetape replay -")))
 
   @Argument(help: "The trace; - is standard input.", completion: .file(extensions: ["tape"])) var file: String
-  @Option(name: .shortAndLong, help: "Where the copy goes.") var output: String
+  @Option(name: .shortAndLong, help: "Where the copy goes; - is standard output.", completion: .file(extensions: ["tape"])) var output: String
   @Flag(help: "Overwrite the output.") var force = false
 
   func run() throws {
     do {
       let summary = try TraceReader.repair(from: file, to: output, force: force)
       Traces.report(summary.damage, path: file)
-      try Terminal.output("\(output): \(Count.text(summary.events, "event")) kept, \(Count.grouped(summary.lost)) known to be missing\n")
+      try Terminal.summary("\(output == "-" ? "standard output" : output): \(Count.text(summary.events, "event")) kept, \(Count.grouped(summary.lost)) known to be missing", besides: output)
     } catch let error as TraceFileError {
       throw Traces.failure(error)
     }

@@ -33,6 +33,11 @@ enum Terminal {
     try unsafe output(text.utf8Span.span.bytes)
   }
 
+  /// A line on what was written, where it is not in the way: on standard error where standard output took it.
+  static func summary(_ line: String, besides output: String) throws {
+    if output == "-" { error("pagetape: " + line) } else { try self.output(line + "\n") }
+  }
+
   static func output(_ bytes: RawSpan) throws {
     guard write(bytes, to: STDOUT_FILENO) else {
       // A reader that left (`| head`) has what it wanted: nothing to tell, but not everything was written either.

@@ -16,15 +16,16 @@ final class TraceOutput {
   /// The file system can set room aside, as far as is known.
   private var reserves: Bool
 
+  /// `-` is standard output, wherever that goes: nothing is set aside there, and what was written stays.
   init(path: String, force: Bool, seam: OutputSeam = OutputSeam()) throws(TraceFileError) {
     let flags = O_WRONLY | O_CREAT | O_CLOEXEC | (force ? O_TRUNC : O_EXCL)
-    descriptor = unsafe open(path, flags, 0o644)
-    self.path = path
+    descriptor = unsafe path == "-" ? dup(STDOUT_FILENO) : open(path, flags, 0o644)
+    self.path = path == "-" ? "standard output" : path
     self.seam = seam
     reserves = seam.reserves
     var status = stat()
     // SAFETY: the structure is ours.
-    isRegularFile = unsafe descriptor >= 0 && fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    isRegularFile = unsafe path != "-" && descriptor >= 0 && fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     guard descriptor >= 0 else {
       throw TraceFileError(errno == EEXIST ? .exists : .system, path: path, errno: errno, detail: errno == EEXIST ? "not overwritten" : "cannot create")
     }
@@ -108,6 +109,7 @@ final class TraceOutput {
 
   /// The file ends after its last block; what was set aside behind it is given back.
   private func cut() {
+    guard isRegularFile else { return }
     _ = ftruncate(descriptor, off_t(offset))
     _ = lseek(descriptor, off_t(offset), SEEK_SET)
     reserved = 0

@@ -11,7 +11,7 @@ public struct RepairSummary: Hashable, Sendable {
 
 extension TraceReader {
   /// Copies every good block of events to a new file and gives it new keyframes, index and seek table. What is damaged is left out; the numbers of
-  /// the events stay, so that what is missing stays visible.
+  /// the events stay, so that what is missing stays visible. `-` is standard input, and standard output.
   public static func repair(from source: String, to target: String, force: Bool = false) throws(TraceFileError) -> RepairSummary {
     let reader = try TraceReader(path: source)
     guard !reader.input.isSameFile(as: target) else { throw TraceFileError(.exists, path: target, detail: "cannot repair a file onto itself") }

@@ -60,7 +60,8 @@ public import TraceFormat
   private var thread = pthread_t()
   private var finished = false
 
-  /// Creates the file, writes its header block and starts the writer's thread.
+  /// Creates the file, writes its header block and starts the writer's thread. `-` is standard output; it goes with neither a cap nor a tail, which
+  /// take back what was written.
   public init(path: String, header: TraceHeader, options: Options = Options()) throws(TraceFileError) {
     precondition(header.vcpuCount >= 1 && header.vcpuCount <= TraceLimits.vcpus, "vCPU count")
     let sink = try BlockSink(path: path, header: header, options: options)
