@@ -47,7 +47,7 @@ struct DatabaseExportTests {
   }
 
   /// Whether a file system of our own can be mounted, in a name space of its own.
-  private static let mounts = (try? Tool.run(["-rm", "sh", "-c", "mount -t tmpfs -o size=64k none /mnt"], path: "/usr/bin/unshare").status) == 0
+  static let mounts = (try? Tool.run(["-rm", "sh", "-c", "mount -t tmpfs -o size=64k none /mnt"], path: "/usr/bin/unshare").status) == 0
 
   @Test(.enabled(if: mounts, "no small file system can be mounted here (unshare -rm): a full disk is not tried")) func aFullDiskLeavesNothing() throws {
     // The first one finds no room for the tables, the second one none for the events.

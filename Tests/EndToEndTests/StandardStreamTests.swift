@@ -35,6 +35,30 @@ struct StandardStreamTests {
     #expect(try Data(contentsOf: folder.file("both")) == Data("12345678".utf8) + Data(contentsOf: folder.file("one")))
   }
 
+  /// A pipe is copied where TMPDIR says, and nothing stays there. Both kinds of reader, and both sorts of input of `races`.
+  @Test(arguments: ["replay", "races"]) func aPipeIsCopiedWhereItIsToldTo(verb: String) throws {
+    let folder = try Folder()
+    let trace = Repository.root.appendingPathComponent("traces/clean-brief-2.tape").path
+    let direct = try Tool.run(verb, trace)
+    let piped = try Self.shell("cat \"$1\" | TMPDIR=\"$2\" \"$0\" \(verb) -", trace, folder.url.path)
+    #expect(piped.status == direct.status && piped.output == direct.output.replacingOccurrences(of: trace, with: "-"), "\(piped)")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path).isEmpty)
+    let nowhere = try Self.shell("cat \"$1\" | TMPDIR=\"$2/none\" \"$0\" \(verb) -", trace, folder.url.path)
+    let said = "pagetape: standard input: cannot make a temporary file in \(folder.url.path)/none (TMPDIR): No such file or directory\n"
+    #expect(nowhere.status == 2 && nowhere.error == said, "\(nowhere)")
+  }
+
+  @Test(
+    .enabled(if: DatabaseExportTests.mounts, "no small file system can be mounted here (unshare -rm): a full disk is not tried"),
+    arguments: ["replay", "races"])
+  func aPipeThatIsLargerThanTheDiskIsRefused(verb: String) throws {
+    let script = "mount -t tmpfs -o size=8k none /mnt && cat \"$1\" | TMPDIR=/mnt \"$0\" \(verb) -; echo $?; ls -A /mnt"
+    let full = try Tool.run(["-rm", "sh", "-c", script, Tool.path, Self.damaged], path: "/usr/bin/unshare")
+    #expect(full.output == "2\n", "\(full)")
+    #expect(full.error.hasPrefix("pagetape: standard input: cannot copy it to a temporary file in /mnt (TMPDIR), "), "\(full)")
+    #expect(full.error.hasSuffix(" bytes are there: No space left on device\n"), "\(full)")
+  }
+
   @Test func anOutputThatTakesNothingIsTold() throws {
     let full = try Self.shell("\"$0\" repair \"$1\" -o - > /dev/full", Self.damaged)
     #expect(full.status == 2 && full.error.contains("standard output") && full.error.contains("No space left on device"), "\(full)")

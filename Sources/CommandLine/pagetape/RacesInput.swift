@@ -1,4 +1,5 @@
 import Glibc
+import TraceFile
 import TraceFormat
 
 /// A file of either kind that `races` reads, from its start and in pieces; `-` is standard input, which need not be seekable.
@@ -42,28 +43,13 @@ import TraceFormat
     return try unsafe Self.read(descriptor, path, buffer)
   }
 
-  /// Gives standard input back as if nothing had been read of it: a pipe goes into an unnamed temporary file that takes its place. Other files
+  /// Gives standard input back as if nothing had been read of it: a pipe goes into a temporary file (`Spool`) that takes its place. Other files
   /// can simply be opened again.
   mutating func handBack() throws {
     guard path == "-", lseek(descriptor, 0, SEEK_SET) < 0 else { return }
-    // SAFETY: a string that lives for the call; O_TMPFILE.
-    let copy = unsafe open("/tmp", O_RDWR | O_CLOEXEC | 0o20200000, 0o600)
-    guard copy >= 0 else { throw Self.failure(path, "cannot copy to a temporary file in /tmp") }
+    let copy: Int32
+    do { copy = try Spool.copy(of: descriptor, after: head, path: "standard input") } catch { throw Traces.failure(error) }
     defer { close(copy) }
-    var chunk = [UInt8](repeating: 0, count: 1 << 16)
-    while true {
-      // SAFETY: the array's bytes, within its bounds.
-      let count = try unsafe chunk.withUnsafeMutableBytes { try unsafe read(into: $0) }
-      if count == 0 { break }
-      var done = 0
-      while done < count {
-        let wrote = unsafe chunk.withUnsafeBytes { unsafe write(copy, $0.baseAddress.unsafelyUnwrapped + done, count - done) }
-        if wrote < 0, errno == EINTR { continue }
-        guard wrote > 0 else { throw Self.failure(path, "cannot copy to a temporary file in /tmp") }
-        done += wrote
-      }
-    }
-    lseek(copy, 0, SEEK_SET)
     guard dup2(copy, STDIN_FILENO) >= 0 else { throw Self.failure(path, "cannot read again") }
   }
 

@@ -22,7 +22,9 @@ struct RepairCommand: ParsableCommand {
     do {
       let summary = try TraceReader.repair(from: file, to: output, force: force)
       Traces.report(summary.damage, path: file)
-      try Terminal.summary("\(output == "-" ? "standard output" : output): \(Count.text(summary.events, "event")) kept, \(Count.grouped(summary.lost)) known to be missing", besides: output)
+      let name = output == "-" ? "standard output" : output
+      let kept = "\(Count.text(summary.events, "event")) kept, \(Count.grouped(summary.lost)) known to be missing"
+      try Terminal.summary("\(name): \(kept)", besides: output)
     } catch let error as TraceFileError {
       throw Traces.failure(error)
     }

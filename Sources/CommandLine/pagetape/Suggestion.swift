@@ -17,7 +17,7 @@ enum Suggestion {
 
   /// The same for a file that is not there, among its neighbours; nothing where it is, or its folder is not.
   static func text(forFile path: String) -> String {
-    guard unsafe access(path, F_OK) != 0 else { return "" }
+    guard path != "standard input", unsafe access(path, F_OK) != 0 else { return "" }
     let slash = path.lastIndex(of: "/")
     let folder = slash.map { String(path[...$0]) } ?? ""
     let name = slash.map { String(path[path.index(after: $0)...]) } ?? path

@@ -1,7 +1,7 @@
 import Glibc
 import TraceFormat
 
-/// A trace file being read, by position. What cannot be seeked (a pipe, standard input) is first copied to an unnamed temporary file.
+/// A trace file being read, by position. What cannot be seeked (a pipe, standard input) is first copied to a temporary file (`Spool`).
 @safe final class TraceInput {
   let path: String
   let size: UInt64
@@ -22,7 +22,7 @@ import TraceFormat
     if status.st_mode & S_IFMT != S_IFREG {
       let pipe = descriptor
       defer { close(pipe) }
-      descriptor = try Self.spool(pipe, path: path)
+      descriptor = try Spool.copy(of: pipe, path: path == "-" ? "standard input" : path)
       unsafe fstat(descriptor, &status)
     }
     self.descriptor = descriptor
@@ -33,32 +33,6 @@ import TraceFormat
   deinit {
     unsafe buffer.deallocate()
     close(descriptor)
-  }
-
-  private static func spool(_ pipe: Int32, path: String) throws(TraceFileError) -> Int32 {
-    let copy = unsafe open("/tmp", O_RDWR | O_CLOEXEC | 0o20200000, 0o600)  // O_TMPFILE
-    guard copy >= 0 else { throw TraceFileError(.system, path: path, errno: errno, detail: "cannot copy to a temporary file in /tmp") }
-    var chunk = [UInt8](repeating: 0, count: 1 << 16)
-    while true {
-      // SAFETY: reads at most the array's size into it.
-      let count = unsafe chunk.withUnsafeMutableBytes { unsafe Glibc.read(pipe, $0.baseAddress, $0.count) }
-      if count < 0 && errno == EINTR { continue }
-      let failed = unsafe count < 0 || chunk.withUnsafeBytes { bytes in
-        var done = 0
-        while done < count {
-          let written = unsafe write(copy, bytes.baseAddress! + done, count - done)
-          if written < 0 && errno == EINTR { continue }
-          guard written > 0 else { return true }
-          done += written
-        }
-        return false
-      }
-      if failed {
-        defer { close(copy) }
-        throw TraceFileError(.system, path: path, errno: errno, detail: "cannot copy to a temporary file in /tmp")
-      }
-      if count == 0 { return copy }
-    }
   }
 
   func isSameFile(as path: String) -> Bool {
