@@ -29,8 +29,8 @@ extension Analyzer {
     }
   }
 
-  /// The three kinds that traces are made of, where nothing is to be judged: ordinary pages were written, or a vCPU goes in and out of the
-  /// guest outside any rendezvous. False where somebody must look at the current event; nothing was done then.
+  /// The kinds that traces are made of, where nothing is to be judged: ordinary pages were written, a vCPU goes in and out of the guest outside any
+  /// rendezvous, or one stops and goes on as it should. False where somebody must look at the current event; nothing was done then.
   @inline(__always)
   private mutating func pass(_ cursor: inout EventCursor) -> Bool {
     switch cursor.kind {
@@ -50,6 +50,7 @@ extension Analyzer {
       stop.noteExit(index, at: seq)
       facts.noteExit(index, at: seq)
       return true
+    case .stopSend, .stopAck, .resumeSend, .resumeTake: return passSignal(&cursor)
     default: return false
     }
   }

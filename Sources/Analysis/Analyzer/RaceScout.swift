@@ -102,8 +102,7 @@ struct RaceScout: ~Copyable {
 
   /// Takes in any other event.
   mutating func look(_ event: borrowing EventView, _ facts: borrowing Facts, _ protection: inout Protection) {
-    // A trace whose events name what is not there, over and over, is not worth the work.
-    guard clocks.unknownSources < Self.unknownLimit else {
+    guard follows else {
       suspects.isCut = true
       return
     }
@@ -121,10 +120,12 @@ struct RaceScout: ~Copyable {
       order(event)
     case .guestEnter, .guestExit, .hypercall, .hypercallResult, .pageContents, .alert: break
     default:
-      // An ack is something done: whoever waited for it knows of its moment, whoever did not does not.
-      let time = event.kind == .stopAck ? clocks.epoch(of: event.vcpu).time : 0
+      if event.kind == .stopAck, Int(event.vcpu) < vcpus.count {
+        noteAck(event.vcpu, to: event.cause, event.b, facts, at: event.seq)
+        return
+      }
       if TraceOrder.concerns(event.kind) { order(event) }
-      noteMode(event, time, facts)
+      noteMode(event)
     }
   }
 
@@ -153,8 +154,40 @@ struct RaceScout: ~Copyable {
     if index < vcpus.count { vcpus[index].isStale = true }
   }
 
+  /// Whether the trace is still followed: one whose events name what is not there, over and over, is not.
+  var follows: Bool { clocks.unknownSources < Self.unknownLimit }
+
+  /// A stop signal to one of the vCPUs.
+  mutating func noteStop(of target: Int, from vcpu: UInt16, at seq: UInt64) {
+    clocks.takeStop(to: UInt64(target), from: vcpu, at: seq)
+    vcpus[Int(vcpu)].isStale = true
+    vcpus[target].stop = seq
+  }
+
+  mutating func noteAck(_ vcpu: UInt16, to stop: UInt64, _ number: UInt64, _ facts: borrowing Facts, at seq: UInt64) {
+    let index = Int(vcpu)
+    // An ack is something done: whoever waited for it knows of its moment, whoever did not does not.
+    vcpus[index].ackTime = clocks.epoch(of: vcpu).time
+    clocks.takeAck(of: vcpu, to: stop, at: seq)
+    vcpus[index].isStale = true
+    vcpus[index].ack = seq
+    vcpus[index].outSince = facts.vcpus[index].lastExit > vcpus[index].stop ? facts.vcpus[index].lastExit : seq
+    vcpus[index].ackNumber = number
+  }
+
+  mutating func noteResume(from vcpu: UInt16, after cause: UInt64, at seq: UInt64) {
+    clocks.takeResume(from: vcpu, after: cause, at: seq)
+    vcpus[Int(vcpu)].isStale = true
+  }
+
+  mutating func noteWake(_ vcpu: UInt16, by resume: UInt64, at seq: UInt64) {
+    clocks.takeWake(of: vcpu, by: resume, at: seq)
+    vcpus[Int(vcpu)].isStale = true
+    vcpus[Int(vcpu)].ack = 0
+  }
+
   /// Who is elevated, by the same events as everywhere; and who was stopped, for the map that should have waited for it.
-  private mutating func noteMode(_ event: borrowing EventView, _ time: UInt32, _ facts: borrowing Facts) {
+  private mutating func noteMode(_ event: borrowing EventView) {
     let index = Int(event.vcpu)
     guard index < vcpus.count else { return }
     switch event.kind {
@@ -163,11 +196,6 @@ struct RaceScout: ~Copyable {
     case .modeEnter: vcpus[index].isPrivileged = true
     case .modeExit: vcpus[index].isPrivileged = false
     case .vcpuOnline, .vcpuOffline: vcpus[index] = VCPU(isStale: true)
-    case .stopAck:
-      vcpus[index].ack = event.seq
-      vcpus[index].outSince = facts.vcpus[index].lastExit > vcpus[index].stop ? facts.vcpus[index].lastExit : event.seq
-      vcpus[index].ackTime = time
-      vcpus[index].ackNumber = event.b
     case .resumeTake: vcpus[index].ack = 0
     case .stopSend:
       if event.a < UInt64(vcpus.count) { vcpus[Int(event.a)].stop = event.seq }

@@ -54,8 +54,9 @@ extension StopJudge {
     if view == .unmapped { reportEntryUnmapped(event, &findings) }
     judgePeers(event, &findings)
     if event.a == EntryPath.handedOver.rawValue, now.number != 0, event.b != now.number { renumber(event.b) }
-    if state.place != .stopped, !state.owesReturn || state.saved.seq == 0 { save(index, event, activity: event.d) }
-    if state.place == .stopped, state.saved.seq == 0 || !state.saved.hasRegisters { save(index, event, activity: event.d) }
+    let account = Account(activity: event.d, digest: event.c, rip: event.rip)
+    if state.place != .stopped, !state.owesReturn || state.saved.seq == 0 { save(index, account, at: event.seq) }
+    if state.place == .stopped, state.saved.seq == 0 || !state.saved.hasRegisters { save(index, account, at: event.seq) }
     vcpus[index].latched = 0
     vcpus[index].latchedLast = 0
     vcpus[index].knowsLatch = true
@@ -154,7 +155,7 @@ extension StopJudge {
       if !isWrong, state.place == .stopped { isWrong = judgeReturnOutOfStop(event, state, &findings) }
     }
     if !isWrong, state.place == .leaving || state.owesReturn { judgeReturn(event, state, &findings) }
-    goBack(index, event)
+    goBack(index, activity: event.a, at: event.seq)
     judgeFreed(event, &findings)
   }
 
@@ -172,10 +173,9 @@ extension StopJudge {
   }
 
   /// The vCPU is outside again, doing what it did.
-  mutating func goBack(_ index: Int, _ event: borrowing EventView) {
-    let activity = Activity(rawValue: event.a)
+  mutating func goBack(_ index: Int, activity: UInt64, at seq: UInt64) {
     let saved = vcpus[index].saved
-    let own = saved.knowsOwn ? Activity(rawValue: saved.ownActivity) : activity
+    let own = Activity(rawValue: saved.knowsOwn ? saved.ownActivity : activity)
     vcpus[index].isHalted = own.inIntegrityMode(false) == .halted
     vcpus[index].inIntegrityMode = own.inIntegrityMode
     // The number of the call that is still owed was forgotten in the mode; what stopped it stands for it.
@@ -183,13 +183,13 @@ extension StopJudge {
     vcpus[index].knowsActivity = true
     vcpus[index].hasJustReturned = true
     vcpus[index].leftNotLast = false
-    move(index, to: .outside, at: event.seq)
+    move(index, to: .outside, at: seq)
   }
 
   /// A vCPU that goes back to the guest must be where it was: by the recorder's account then, and by the events' own.
   func judgeReturn(_ event: borrowing EventView, _ state: VCPU, _ findings: inout FindingCollector) {
     let saved = state.saved
-    if saved.agrees(with: event) { return }
+    if saved.agrees(with: event.account) { return }
     let (seq, vcpu) = (event.seq, event.vcpu)
     let returned = Activity(rawValue: event.a)
     var differences: [String] = []

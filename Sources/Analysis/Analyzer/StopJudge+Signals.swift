@@ -28,11 +28,7 @@ extension StopJudge {
     let target = Int(event.a)
     judgeSender(event, &findings)
     let (seq, number) = (event.seq, event.b)
-    if vcpus[target].place == .outside, vcpus[target].stop == 0, vcpus[target].resume == 0 {
-      vcpus[target].stop = seq
-      vcpus[target].stopNumber = number
-      return
-    }
+    if takesStop(target, number, at: seq) { return }
     let state = vcpus[target]
     if state.place == .offline || (state.place == .stopped && state.wasBornStopped) {
       judgeStopOfAbsent(event, state, &findings)
@@ -74,7 +70,7 @@ extension StopJudge {
 
   /// Only the vCPU that claimed first-in sends stops.
   mutating func judgeSender(_ event: borrowing EventView, _ findings: inout FindingCollector) {
-    guard now.phase == .claimed, now.claimant >= 0, Int(event.vcpu) != now.claimant, Int(event.vcpu) < vcpus.count else { return }
+    if maySendStops(Int(event.vcpu)) { return }
     if explains(nil, .stopDoubleFirst, &findings) { return }
     let (sender, claimant) = (event.vcpu, now.claimant)
     findings.report(
@@ -86,13 +82,9 @@ extension StopJudge {
   mutating func judgeAck(_ event: borrowing EventView, _ findings: inout FindingCollector) {
     let index = Int(event.vcpu)
     let isInGuest = vcpus[index].isInGuest
-    let isAnswer = vcpus[index].stop != 0 && event.cause == vcpus[index].stop
+    let isAnswer = answersStop(index, event.cause)
     if isInGuest || !isAnswer, !judgeOddAck(event, vcpus[index], isAnswer: isAnswer, &findings) { return }
-    if !vcpus[index].owesReturn || vcpus[index].saved.seq == 0 { save(index, event, activity: event.a) }
-    vcpus[index].stoppedBy = event.b
-    vcpus[index].stop = 0
-    vcpus[index].knowsSignals = true
-    move(index, to: .stopped, at: event.seq)
+    noteAck(index, event.b, event.account, at: event.seq)
     vcpus[index].toldRan = isInGuest
   }
 
@@ -113,7 +105,7 @@ extension StopJudge {
     vcpus[index].root = .stopSpuriousAck
     // Nobody stopped it: it counts as stopped for nobody. What it says of where it is, it will be held to all the same.
     if state.stop != 0 { return true }
-    if state.place == .outside { save(index, event, activity: event.a) }
+    if state.place == .outside { save(index, event.account, at: seq) }
     return false
   }
 
@@ -130,9 +122,9 @@ extension StopJudge {
   }
 
   /// Takes down what the vCPU was doing, by the recorder's account and by our own.
-  mutating func save(_ index: Int, _ event: borrowing EventView, activity: UInt64) {
+  mutating func save(_ index: Int, _ account: Account, at seq: UInt64) {
     vcpus[index].saved = Saved(
-      seq: event.seq, activity: activity, digest: event.c, rip: event.rip, hasRegisters: true, ownActivity: vcpus[index].activity,
+      seq: seq, activity: account.activity, digest: account.digest, rip: account.rip, hasRegisters: true, ownActivity: vcpus[index].activity,
       knowsOwn: vcpus[index].knowsActivity)
   }
 
@@ -142,12 +134,7 @@ extension StopJudge {
     guard event.a < UInt64(vcpus.count) else { return }
     let target = Int(event.a)
     let (seq, number) = (event.seq, event.b)
-    if vcpus[target].place == .stopped, vcpus[target].resume == 0, now.inMode == 0, view == .unmapped {
-      vcpus[target].resume = seq
-      vcpus[target].resumeNumber = number
-      vcpus[target].resumeIsPremature = false
-      return
-    }
+    if takesResume(target, number, at: seq) { return }
     let state = vcpus[target]
     if state.knowsSignals, state.resume != 0 {
       if !explains(state.root, .stopDoubleSignal, &findings) {
@@ -179,19 +166,9 @@ extension StopJudge {
 
   mutating func judgeResumeTake(_ event: borrowing EventView, _ findings: inout FindingCollector) {
     let index = Int(event.vcpu)
-    if !isOrdinaryWake(event) { judgeOddWake(event, vcpus[index], &findings) }
-    vcpus[index].resume = 0
-    vcpus[index].resumeIsPremature = false
-    vcpus[index].knowsSignals = true
-    goBack(index, event)
+    if !isOrdinaryWake(index, event.cause, event.b, event.account) { judgeOddWake(event, vcpus[index], &findings) }
+    noteWake(index, activity: event.a, at: event.seq)
     judgeFreed(event, &findings)
-  }
-
-  /// A stopped vCPU takes the resume of the rendezvous that stopped it, sent after the last exit, and is where it was.
-  private func isOrdinaryWake(_ event: borrowing EventView) -> Bool {
-    let index = Int(event.vcpu)
-    return vcpus[index].place == .stopped && vcpus[index].resume != 0 && event.cause == vcpus[index].resume && !vcpus[index].resumeIsPremature
-      && vcpus[index].resumeNumber == vcpus[index].stoppedBy && event.b == vcpus[index].stoppedBy && vcpus[index].saved.agrees(with: event)
   }
 
   private mutating func judgeOddWake(_ event: borrowing EventView, _ state: VCPU, _ findings: inout FindingCollector) {

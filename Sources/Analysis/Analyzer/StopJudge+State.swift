@@ -29,11 +29,19 @@ extension StopJudge {
     var ownActivity: UInt64 = 0
     var knowsOwn = false
 
-    /// Whether the return that the event tells is to just that, as far as anything is known.
-    func agrees(with event: borrowing EventView) -> Bool {
+    /// Whether a return is to just that, as far as anything is known.
+    func agrees(with account: Account) -> Bool {
       if seq == 0 { return true }
-      return event.a == activity && (!knowsOwn || event.a == ownActivity) && (!hasRegisters || (event.c == digest && event.rip == rip))
+      return account.activity == activity && (!knowsOwn || account.activity == ownActivity)
+        && (!hasRegisters || (account.digest == digest && account.rip == rip))
     }
+  }
+
+  /// Where a vCPU is, as the recorder says where it was stopped and where it goes on.
+  struct Account: BitwiseCopyable {
+    var activity: UInt64
+    var digest: UInt64
+    var rip: UInt64
   }
 
   struct VCPU: BitwiseCopyable {
@@ -127,4 +135,9 @@ extension StopJudge {
   enum View: UInt8 {
     case unmapped, mapped, unknown
   }
+}
+
+extension EventView {
+  /// Of an event that says where its vCPU was stopped, or where it goes on.
+  var account: StopJudge.Account { StopJudge.Account(activity: a, digest: c, rip: rip) }
 }

@@ -96,7 +96,7 @@ struct StopJudge: ~Copyable {
   }
 
   @inline(__always)
-  private mutating func noteMove(at seq: UInt64) {
+  mutating func noteMove(at seq: UInt64) {
     hasMoved = true
     lastMove = seq
   }

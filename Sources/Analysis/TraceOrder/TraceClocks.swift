@@ -48,26 +48,63 @@ public struct TraceClocks: ~Copyable {
 
   /// Takes the next event that orders something.
   public mutating func take(_ event: borrowing Event) {
-    if firstSeq == 0 { firstSeq = event.seq }
-    let thread = thread(of: event.vcpu)
-    // The signals that a rendezvous has one of for each vCPU wait for one event, and are looked at apart from the rest.
     switch event.kind {
-    case .stopSend:
-      receiveWake(of: event.a, in: thread)
-      keep(clocks.broadcast(of: thread), of: event.seq)
-    case .stopAck:
-      receive(event.cause, in: thread, isOnlyReceiver: true)
-      noteAck(event, thread)
-      keep(clocks.snapshot(of: thread), of: event.seq)
-    case .resumeSend:
-      receive(event.cause, in: thread, isOnlyReceiver: false)
-      keep(clocks.broadcast(of: thread), of: event.seq)
-    case .resumeTake: receiveResume(event, in: thread)
-    case .modeReturn:
-      noteWake(event, thread)
-      if Int(event.vcpu) < vcpuCount { wakes[Int(event.vcpu)].resume = .none }
-    default: takeOther(event, thread)
+    case .stopSend: takeStop(to: event.a, from: event.vcpu, at: event.seq)
+    case .stopAck: takeAck(of: event.vcpu, to: event.cause, at: event.seq)
+    case .resumeSend: takeResume(from: event.vcpu, after: event.cause, at: event.seq)
+    case .resumeTake: takeWake(of: event.vcpu, by: event.cause, at: event.seq)
+    default:
+      begin(at: event.seq)
+      let thread = thread(of: event.vcpu)
+      if event.kind == .modeReturn { takeReturn(event, thread) } else { takeOther(event, thread) }
     }
+  }
+
+  // The signals that a rendezvous has one of for each vCPU wait for one event, and are looked at apart from the rest.
+
+  /// A stop signal waits for its target's wake-up.
+  public mutating func takeStop(to target: UInt64, from vcpu: UInt16, at seq: UInt64) {
+    begin(at: seq)
+    let thread = thread(of: vcpu)
+    receiveWake(of: target, in: thread)
+    keep(clocks.broadcast(of: thread), of: seq)
+  }
+
+  /// An ack waits for the stop signal that it answers.
+  public mutating func takeAck(of vcpu: UInt16, to stop: UInt64, at seq: UInt64) {
+    begin(at: seq)
+    let thread = thread(of: vcpu)
+    receive(stop, in: thread, isOnlyReceiver: true)
+    noteAck(vcpu, thread)
+    keep(clocks.snapshot(of: thread), of: seq)
+  }
+
+  /// A resume signal waits for the event that it names.
+  public mutating func takeResume(from vcpu: UInt16, after cause: UInt64, at seq: UInt64) {
+    begin(at: seq)
+    let thread = thread(of: vcpu)
+    receive(cause, in: thread, isOnlyReceiver: false)
+    keep(clocks.broadcast(of: thread), of: seq)
+  }
+
+  /// A vCPU that is resumed waits for the resume signal.
+  public mutating func takeWake(of vcpu: UInt16, by resume: UInt64, at seq: UInt64) {
+    begin(at: seq)
+    let (thread, index) = (thread(of: vcpu), Int(vcpu))
+    // Did it do anything while it was stopped? A faulty recorder's vCPU may.
+    if index < vcpuCount, wakes[index].ack != clocks.lastEpoch(of: thread) { wakes[index].ack = .none }
+    let sender = receive(resume, in: thread, isOnlyReceiver: true)
+    if index < vcpuCount, !sender.isNone { wakes[index].resume = sender }
+    noteWake(vcpu, thread, at: seq)
+  }
+
+  private mutating func begin(at seq: UInt64) {
+    if firstSeq == 0 { firstSeq = seq }
+  }
+
+  private mutating func takeReturn(_ event: borrowing Event, _ thread: Int32) {
+    noteWake(event.vcpu, thread, at: event.seq)
+    if Int(event.vcpu) < vcpuCount { wakes[Int(event.vcpu)].resume = .none }
   }
 
   private mutating func takeOther(_ event: borrowing Event, _ thread: Int32) {
@@ -76,7 +113,7 @@ public struct TraceClocks: ~Copyable {
     let isOnlyReceiver = TraceOrder.isOnlyReceiver(kind)
     for index in order.sources.indices { receive(order.sources[index], in: thread, isOnlyReceiver: isOnlyReceiver) }
     if kind == .modeEnter, Int(event.vcpu) < vcpuCount { wakes[Int(event.vcpu)].ack = .none }
-    if kind == .modeExit { noteAck(event, thread) }
+    if kind == .modeExit { noteAck(event.vcpu, thread) }
     if TraceOrder.isSource(event) { keep(hasManyReceivers(kind) ? clocks.broadcast(of: thread) : clocks.snapshot(of: thread), of: seq) }
     if kind == .traceInstall { keepInstall(seq, clocks.snapshot(of: thread)) }
   }
@@ -108,21 +145,6 @@ public struct TraceClocks: ~Copyable {
     return .none
   }
 
-  /// A vCPU that is resumed waits for the resume signal.
-  private mutating func receiveResume(_ event: borrowing Event, in thread: Int32) {
-    let index = Int(event.vcpu)
-    guard index < vcpuCount else {
-      receive(event.cause, in: thread, isOnlyReceiver: true)
-      return
-    }
-    // Did it do anything while it was stopped? A faulty recorder's vCPU may.
-    if wakes[index].ack != clocks.lastEpoch(of: thread) { wakes[index].ack = .none }
-    let sender = receive(event.cause, in: thread, isOnlyReceiver: true)
-    if !sender.isNone { wakes[index].resume = sender }
-    noteWake(event, thread)
-  }
-
-  /// A stop signal waits for its target's wake-up.
   private mutating func receiveWake(of target: UInt64, in thread: Int32) {
     guard target < UInt64(vcpuCount) else { return }
     let wake = wakes[Int(target)]
@@ -132,17 +154,17 @@ public struct TraceClocks: ~Copyable {
   }
 
   /// What a stopped vCPU has done by now is known to whoever waits for its ack, or for its exit from the mode.
-  private mutating func noteAck(_ event: borrowing Event, _ thread: Int32) {
-    if Int(event.vcpu) < vcpuCount { wakes[Int(event.vcpu)].ack = clocks.lastEpoch(of: thread) }
+  private mutating func noteAck(_ vcpu: UInt16, _ thread: Int32) {
+    if Int(vcpu) < vcpuCount { wakes[Int(vcpu)].ack = clocks.lastEpoch(of: thread) }
   }
 
   /// Takes down what the vCPU's next stop will wait for; nothing else waits for a wake-up.
-  private mutating func noteWake(_ event: borrowing Event, _ thread: Int32) {
-    let index = Int(event.vcpu)
+  private mutating func noteWake(_ vcpu: UInt16, _ thread: Int32, at seq: UInt64) {
+    let index = Int(vcpu)
     guard index < vcpuCount else { return }
     clocks.release(wakes[index].snapshot)
     wakes[index].snapshot = clocks.snapshot(of: thread)
-    wakes[index].seq = event.seq
+    wakes[index].seq = seq
   }
 
   private mutating func keepInstall(_ seq: UInt64, _ snapshot: Clocks.Snapshot) {
