@@ -2,7 +2,7 @@ internal import TraceEvents
 
 /// The events that call for alerts, and the ones that show what became of a denied write.
 extension AlertJudge {
-  mutating func expectForWrite(_ event: borrowing EventView, _ protection: borrowing Protection, _ findings: inout FindingCollector) {
+  mutating func expectForWrite(_ event: borrowing EventView, _ protection: inout Protection, _ findings: inout FindingCollector) {
     var item = Expectation(
       cause: event.seq, vcpu: event.vcpu, gpa: event.gpa, rip: event.rip, subject: .write, call: .anything)
     let count = UInt64(event.dataCount)
@@ -29,7 +29,7 @@ extension AlertJudge {
   }
 
   /// A request that was answered with the status of a refusal, and no refusal in the trace that an alert could answer.
-  mutating func judgeRefusedResult(_ event: borrowing EventView, _ protection: borrowing Protection, _ findings: inout FindingCollector) {
+  mutating func judgeRefusedResult(_ event: borrowing EventView, _ protection: inout Protection, _ findings: inout FindingCollector) {
     guard event.a == Hypercall.refused, let call = protection.call(event.vcpu, seq: event.cause) else { return }
     guard refusedCalls[Int(event.vcpu)] != call.seq else { return }
     let vcpu = event.vcpu
@@ -51,7 +51,7 @@ extension AlertJudge {
 
   // MARK: Denied writes
 
-  mutating func judgeResult(_ event: borrowing EventView, _ protection: borrowing Protection, _ findings: inout FindingCollector) {
+  mutating func judgeResult(_ event: borrowing EventView, _ protection: inout Protection, _ findings: inout FindingCollector) {
     let count = event.dataCount / 2
     let gpa = event.gpa
     guard count >= 1, count <= 8, event.dataCount == 2 * count, gpa < 1 << 52 else { return }

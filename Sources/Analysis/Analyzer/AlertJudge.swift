@@ -45,12 +45,14 @@ struct AlertJudge {
       if !denied.isEmpty, event.gpa < 1 << 52 { denied.forget(from: event.gpa, to: event.gpa &+ UInt64(event.dataCount / 2)) }
     case .guestEnter:
       if Int(event.vcpu) < open.count, open[Int(event.vcpu)] != nil { close(event.vcpu, at: event.seq, &findings) }
-    case .writeTrap: expectForWrite(event, protection, &findings)
-    case .writeResult: judgeResult(event, protection, &findings)
+    case .writeTrap:
+      protection.expectQuestions(on: event.gpa >> 12)
+      expectForWrite(event, &protection, &findings)
+    case .writeResult: judgeResult(event, &protection, &findings)
     case .pageContents: judgeContents(event, &findings)
     case .traceRemove: denied.forget(from: event.gpa & ~4095, to: FrameRange(gpa: event.gpa, count: event.a).endAddress)
     case .refusal: expectForRefusal(event, &findings)
-    case .hypercallResult: judgeRefusedResult(event, protection, &findings)
+    case .hypercallResult: judgeRefusedResult(event, &protection, &findings)
     case .regionAccess: expectForAccess(event, facts, &findings)
     case .alert: judgeAlert(event, &findings)
     default: break

@@ -29,33 +29,42 @@ struct DeniedWrites {
 
   private var writes: [Write] = []
   private var next = 0
-  /// How many of them are on pages of each bucket: nearly every page written is dismissed by one look.
-  private var buckets = [UInt16](repeating: 0, count: 4096)
+  /// By bucket of pages: which of them are on its pages, a bit each. Nearly every page written is dismissed by one look.
+  private var buckets = [SIMD4<UInt64>](repeating: .zero, count: 4096)
 
   private static func bucket(_ gpa: UInt64) -> Int { Int(truncatingIfNeeded: gpa >> 12 & 4095) }
 
   var isEmpty: Bool { writes.isEmpty }
 
   /// Whether a write to this page may have been denied; no write crosses a page.
-  func mayHold(page gpa: UInt64) -> Bool { buckets[Self.bucket(gpa)] != 0 }
+  func mayHold(page gpa: UInt64) -> Bool { buckets[Self.bucket(gpa)] != .zero }
 
   mutating func remember(_ write: Write) {
-    buckets[Self.bucket(write.gpa)] += 1
     if writes.count < Self.limit {
+      list(writes.count, write)
       writes.append(write)
     } else {
-      buckets[Self.bucket(writes[next].gpa)] -= 1
+      buckets[Self.bucket(writes[next].gpa)][next / 64] &= ~(1 << UInt64(next % 64))
+      list(next, write)
       writes[next] = write
       next = (next + 1) % Self.limit
     }
   }
 
+  private mutating func list(_ index: Int, _ write: Write) { buckets[Self.bucket(write.gpa)][index / 64] |= 1 << UInt64(index % 64) }
+
   /// The denied write that shows in what was observed at `start`.
   func showing(in event: borrowing EventView, at start: UInt64, first: Int, count: Int) -> Write? {
     guard start & 4095 + UInt64(count) > 4096 else {
-      guard mayHold(page: start) else { return nil }
-      let page = start >> 12
-      for write in writes where write.gpa >> 12 == page && write.shows(in: event, at: start, first: first, count: count) { return write }
+      let listed = buckets[Self.bucket(start)]
+      for word in 0..<4 {
+        var left = listed[word]
+        while left != 0 {
+          let index = word * 64 + left.trailingZeroBitCount
+          left &= left - 1
+          if writes[index].shows(in: event, at: start, first: first, count: count) { return writes[index] }
+        }
+      }
       return nil
     }
     for write in writes where write.shows(in: event, at: start, first: first, count: count) { return write }
@@ -71,14 +80,14 @@ struct DeniedWrites {
   @inline(never)
   private mutating func forgetListed(from low: UInt64, to end: UInt64) {
     guard writes.contains(where: { $0.gpa < end && $0.gpa + $0.count > low }) else { return }
-    for write in writes where write.gpa < end && write.gpa + write.count > low { buckets[Self.bucket(write.gpa)] -= 1 }
-    writes.removeAll { $0.gpa < end && $0.gpa + $0.count > low }
-    next = 0
+    let left = writes.filter { $0.gpa >= end || $0.gpa + $0.count <= low }
+    forget()
+    for write in left { remember(write) }
   }
 
   mutating func forget() {
-    for write in writes { buckets[Self.bucket(write.gpa)] -= 1 }
-    writes.removeAll()
+    for write in writes { buckets[Self.bucket(write.gpa)] = .zero }
+    writes.removeAll(keepingCapacity: true)
     next = 0
   }
 }

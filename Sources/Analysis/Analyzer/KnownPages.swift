@@ -10,12 +10,14 @@ struct KnownPages {
   private static let limit = 1 << 16
 
   private var contents: [UInt64: [UInt8]] = [:]
+  /// Every page that was ever kept: nearly all others are known for not kept without hashing.
+  private var everKept = PageFilter()
   /// Traced pages that were shown and are no nodes: their contents are not kept.
   private var notNodes = RangeSet()
 
   init() {}
 
-  func isKnown(_ frame: UInt64) -> Bool { contents[frame] != nil }
+  func isKnown(_ frame: UInt64) -> Bool { everKept.isMarked(frame) && contents.index(forKey: frame) != nil }
 
   enum Decoded {
     case unknown
@@ -40,6 +42,7 @@ struct KnownPages {
     notNodes.remove(frame, frame + 1)
     guard contents[frame] != nil || contents.count < Self.limit else { return }
     contents[frame] = page
+    everKept.mark(frame, frame + 1)
   }
 
   /// The page is traced, and is not a node.
@@ -63,8 +66,8 @@ struct KnownPages {
 
   /// Stores bytes into a known page; says whether that changed anything.
   mutating func store(_ event: borrowing EventView, from first: Int, count: Int, at offset: Int, in frame: UInt64) -> Bool {
-    guard contents[frame] != nil, offset + count <= 4096, first + count <= event.dataCount else { return false }
-    return Self.patch(&contents[frame, default: []], event, first, count, offset)
+    guard let place = contents.index(forKey: frame), offset + count <= 4096, first + count <= event.dataCount else { return false }
+    return Self.patch(&contents.values[place], event, first, count, offset)
   }
 
   private static func patch(_ page: inout [UInt8], _ event: borrowing EventView, _ first: Int, _ count: Int, _ offset: Int) -> Bool {

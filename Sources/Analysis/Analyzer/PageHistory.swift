@@ -32,25 +32,33 @@ struct PageHistory {
   mutating func add(_ access: Access, isSpecial: Bool, _ clocks: inout TraceClocks) -> Bool {
     var kept = 0
     var isRace = false
-    for index in accesses.indices {
-      let other = accesses[index]
-      let isBefore = clocks.isOrdered(other.epoch, before: UInt16(access.epoch.thread))
-      if !isBefore, Self.conflict(other.kind, access.kind, isSpecial) { isRace = true }
-      if isBefore, Self.stands(access.kind, for: other.kind) { continue }
-      accesses[kept] = other
+    let count = accesses.count
+    var span = accesses.mutableSpan
+    for index in 0..<count {
+      let other = span[index]
+      if clocks.isOrdered(other.epoch, before: UInt16(access.epoch.thread)) {
+        if Self.stands(access.kind, for: other.kind) { continue }
+      } else if Self.conflict(other.kind, access.kind, isSpecial) {
+        isRace = true
+      }
+      if kept != index { span[kept] = other }
       kept += 1
     }
-    accesses.removeLast(accesses.count - kept)
-    accesses.append(access)
+    if kept == count {
+      accesses.append(access)
+      return isRace
+    }
+    span[kept] = access
+    if kept + 1 < count { accesses.removeLast(count - kept - 1) }
     return isRace
   }
 
   /// Whether accesses of one sort conflict with everything that those of another do.
-  private static func stands(_ later: Kind, for earlier: Kind) -> Bool {
+  @inline(__always) private static func stands(_ later: Kind, for earlier: Kind) -> Bool {
     later == earlier || (later == .elevatedWrite && earlier != .protection) || (later == .write && earlier == .attempt)
   }
 
-  private static func conflict(_ first: Kind, _ second: Kind, _ isSpecial: Bool) -> Bool {
+  @inline(__always) private static func conflict(_ first: Kind, _ second: Kind, _ isSpecial: Bool) -> Bool {
     if first == .protection || second == .protection { return first != second && first != .touch && second != .touch }
     if first == .attempt || second == .attempt { return false }
     if first == .touch || second == .touch { return first == .elevatedWrite || second == .elevatedWrite }

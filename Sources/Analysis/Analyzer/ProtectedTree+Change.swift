@@ -27,9 +27,12 @@ extension ProtectedTree {
     opaqueCount += (body.isOpaque ? 1 : 0) - (old.body.isOpaque ? 1 : 0)
     let before = old.body.mappings
     let after = body.mappings
-    var since: [Moment] = []
+    // Most changes are at the end.
     var index = 0
-    for mapping in after {
+    while index < min(before.count, after.count), before[index] == after[index] { index += 1 }
+    var since = Array(old.mappingsSince.prefix(index))
+    since.reserveCapacity(after.count)
+    for mapping in after.dropFirst(index) {
       // Both ascend: what is passed over is gone.
       while index < before.count, before[index].comesBefore(mapping) {
         news.unnamed.append(FrameRange(before[index]))
@@ -64,6 +67,7 @@ extension ProtectedTree {
       return
     }
     reached[frame] = Reached(slot: slot, linked: moment, body: .unknown)
+    everReached.mark(frame, frame + 1)
     opaqueCount += 1
     news.nodes.append(frame)
     replaceBody(of: frame, with: read(frame, slot, pages), at: moment, pages)

@@ -15,25 +15,43 @@ extension ProtectedTree {
     var isUnknown = false
   }
 
+  /// A leaf: its frame, what it maps and since when, and the frames that it is for.
+  struct Leaf {
+    var frame: UInt64 = 0
+    var low: UInt64 = 0
+    var end: UInt64 = 0
+    var mappings: [TreeNode.Mapping] = []
+    var since: [Moment] = []
+
+    func holds(_ frame: UInt64) -> Bool { frame >= low && frame < end }
+
+    func cover(gpa: UInt64, length: UInt64) -> Cover {
+      var cover = Cover(leaf: frame)
+      var index = lastIndex(of: mappings, notAfter: gpa >> 12)
+      while index >= 0, mappings[index].firstGFN <= gpa >> 12 {
+        let mapping = mappings[index]
+        if mapping.covers(gpa: gpa, length: length) {
+          cover.action = max(cover.action ?? 0, mapping.action)
+          if since[index].seq < cover.since.seq {
+            cover.since = since[index]
+            cover.mapping = mapping
+          }
+        }
+        if mapping.firstGFN < gpa >> 12 { break }
+        index -= 1
+      }
+      return cover
+    }
+  }
+
   /// The mappings that cover `length` bytes at `gpa` (within one page).
   func cover(gpa: UInt64, length: UInt64) -> Cover {
-    var cover = Cover()
-    guard let leaf = leaf(for: gpa >> 12, &cover), case .leaf(let mappings) = leaf.node.body else { return cover }
-    var index = Self.lastIndex(of: mappings, notAfter: gpa >> 12)
-    while index >= 0, mappings[index].firstGFN <= gpa >> 12 {
-      let mapping = mappings[index]
-      if mapping.covers(gpa: gpa, length: length) {
-        cover.action = max(cover.action ?? 0, mapping.action)
-        let since = reached[cover.leaf]?.mappingsSince[index] ?? cover.since
-        if since.seq < cover.since.seq {
-          cover.since = since
-          cover.mapping = mapping
-        }
-      }
-      if mapping.firstGFN < gpa >> 12 { break }
-      index -= 1
+    if leafAtHand.holds(gpa >> 12) { return leafAtHand.cover(gpa: gpa, length: length) }
+    switch walk(to: gpa >> 12) {
+    case .leaf(let leaf): return leaf.cover(gpa: gpa, length: length)
+    case .none: return Cover()
+    case .unknown: return Cover(isUnknown: true)
     }
-    return cover
   }
 
   /// Who names a frame, whatever the bytes.
@@ -44,12 +62,15 @@ extension ProtectedTree {
   }
 
   func naming(_ frame: UInt64) -> Naming {
-    var cover = Cover()
-    guard let leaf = leaf(for: frame, &cover), case .leaf(let mappings) = leaf.node.body else { return cover.isUnknown ? .unknown : .none }
-    let index = Self.lastIndex(of: mappings, notAfter: frame)
-    guard index >= 0 else { return .none }
-    let end = mappings[index].firstGFN + mappings[index].pageCount
-    return frame < end ? .mapping(end: end) : .none
+    switch walk(to: frame) {
+    case .leaf(let leaf):
+      let index = lastIndex(of: leaf.mappings, notAfter: frame)
+      guard index >= 0 else { return .none }
+      let end = leaf.mappings[index].firstGFN + leaf.mappings[index].pageCount
+      return frame < end ? .mapping(end: end) : .none
+    case .none: return .none
+    case .unknown: return .unknown
+    }
   }
 
   /// The first named frame in the range, with the end of the mapping that names it.
@@ -61,7 +82,7 @@ extension ProtectedTree {
   private func firstNamed(under frame: UInt64, from low: UInt64, to end: UInt64) -> FrameRange? {
     guard let body = reached[frame]?.body, let node = body.node, node.lowGFN < end, node.endGFN > low else { return nil }
     if case .leaf(let mappings) = node.body {
-      var index = max(0, Self.lastIndex(of: mappings, notAfter: low))
+      var index = max(0, lastIndex(of: mappings, notAfter: low))
       while index < mappings.count {
         let range = FrameRange(mappings[index])
         if range.low >= end { return nil }
@@ -76,17 +97,25 @@ extension ProtectedTree {
     return nil
   }
 
-  private func leaf(for frame: UInt64, _ cover: inout Cover) -> (node: TreeNode, frame: UInt64)? {
-    guard var at = base else { return nil }
+  enum Walk {
+    case leaf(Leaf)
+    case none
+    /// It met a page whose contents are not known.
+    case unknown
+  }
+
+  /// From the base pointer to the leaf for a frame.
+  func walk(to frame: UInt64) -> Walk {
+    guard var at = base else { return .none }
+    var place = reached[at]
     for _ in 0..<TreeLayout.maximumDepth {
-      guard let node = reached[at]?.body.node else {
-        cover.isUnknown = true
-        return nil
-      }
-      guard frame >= node.lowGFN, frame < node.endGFN else { return nil }
-      guard case .interior(let children) = node.body else {
-        cover.leaf = at
-        return (node, at)
+      guard let found = place, let node = found.body.node else { return .unknown }
+      guard frame >= node.lowGFN, frame < node.endGFN else { return .none }
+      let children: [TreeNode.Child]
+      switch node.body {
+      case .leaf(let mappings):
+        return .leaf(Leaf(frame: at, low: node.lowGFN, end: node.endGFN, mappings: mappings, since: found.mappingsSince))
+      case .interior(let list): children = list
       }
       var low = 0
       var high = children.count
@@ -94,24 +123,23 @@ extension ProtectedTree {
         let middle = (low + high) / 2
         if children[middle].firstGFN <= frame { low = middle + 1 } else { high = middle }
       }
-      guard low > 0 else { return nil }
+      guard low > 0 else { return .none }
       let child = children[low - 1].gpa >> 12
-      guard let next = reached[child], next.slot.parent == at, next.slot.low == children[low - 1].firstGFN else {
-        cover.isUnknown = true
-        return nil
-      }
+      guard let next = reached[child], next.slot.parent == at, next.slot.low == children[low - 1].firstGFN else { return .unknown }
       at = child
+      place = next
     }
-    return nil
+    return .none
   }
+}
 
-  private static func lastIndex(of mappings: [TreeNode.Mapping], notAfter frame: UInt64) -> Int {
-    var low = 0
-    var high = mappings.count
-    while low < high {
-      let middle = (low + high) / 2
-      if mappings[middle].firstGFN <= frame { low = middle + 1 } else { high = middle }
-    }
-    return low - 1
+/// The last mapping that begins at or before a frame, -1 for none.
+private func lastIndex(of mappings: [TreeNode.Mapping], notAfter frame: UInt64) -> Int {
+  var low = 0
+  var high = mappings.count
+  while low < high {
+    let middle = (low + high) / 2
+    if mappings[middle].firstGFN <= frame { low = middle + 1 } else { high = middle }
   }
+  return low - 1
 }

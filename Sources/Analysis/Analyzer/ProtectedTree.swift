@@ -68,10 +68,14 @@ struct ProtectedTree {
   let memory: [GuestRange]
   var known = KnownPages()
   var reached: [UInt64: Reached] = [:]
+  /// Every page that was ever reached: nearly all others are known for none without hashing.
+  var everReached = PageFilter()
   var base: UInt64?
   /// Reachable nodes whose body is not a node: below them anything may be.
   var opaqueCount = 0
   var news = News()
+  /// A leaf that was walked to, as long as nothing changes.
+  private(set) var leafAtHand = Leaf()
 
   /// Where no write traps, pages are read as of the last page-write told of them. That may be in the middle of a change: what is no node then is unknown.
   let readsUntraced: Bool
@@ -88,6 +92,7 @@ struct ProtectedTree {
   }
 
   mutating func setBase(_ frame: UInt64, at moment: Moment, _ pages: borrowing TracedPages) {
+    leafAtHand = Leaf()
     if let old = base { drop(old) }
     base = frame
     guard isGuestMemory(frame: frame) else { return }
@@ -97,7 +102,19 @@ struct ProtectedTree {
   /// A known page changed, or became known or unknown: looks at it again.
   mutating func pageChanged(_ frame: UInt64, at moment: Moment, _ pages: borrowing TracedPages) {
     guard let node = reached[frame] else { return }
+    leafAtHand = Leaf()
     replaceBody(of: frame, with: read(frame, node.slot, pages), at: moment, pages)
+  }
+
+  /// Whether the page is a reachable node.
+  func isReached(_ frame: UInt64) -> Bool { everReached.isMarked(frame) && reached.index(forKey: frame) != nil }
+
+  /// The node that the page is.
+  func node(_ frame: UInt64) -> Reached? { everReached.isMarked(frame) ? reached[frame] : nil }
+
+  /// Walks to the leaf for a page now, for those that ask for it next.
+  mutating func takeInHand(_ frame: UInt64) {
+    if !leafAtHand.holds(frame), case .leaf(let leaf) = walk(to: frame) { leafAtHand = leaf }
   }
 
   /// The nodes whose pages are in the range.
@@ -109,12 +126,14 @@ struct ProtectedTree {
   /// The base node is still where it was, and nothing else is known.
   mutating func forget() {
     known.forget()
+    leafAtHand = Leaf()
     reached = [:]
     opaqueCount = 0
     news.removeAll()
     if let base {
       let slot = Slot(parent: Self.noParent, low: 0, end: TreeLayout.gfnLimit, level: nil)
       reached[base] = Reached(slot: slot, linked: Moment(seq: .max, vcpu: Event.host), body: .unknown)
+      everReached.mark(base, base + 1)
       opaqueCount = 1
     }
   }

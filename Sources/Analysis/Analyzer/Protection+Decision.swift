@@ -57,7 +57,7 @@ extension Protection {
 
   private func treeDecision(gpa: UInt64, count: UInt64) -> Decision {
     let frame = gpa >> 12
-    if let reached = tree.reached[frame] {
+    if let reached = tree.node(frame) {
       guard let node = reached.body.node else { return .unknown }
       let basis = Basis(kind: .node, seq: reached.linked.seq, vcpu: reached.linked.vcpu, frame: frame)
       return .alert(origin: .node, action: node.action, basis: basis)

@@ -58,6 +58,9 @@ struct Protection: ~Copyable {
   @inline(__always)
   func isInIntegrityMode(_ index: Int) -> Bool { modes.state(of: UInt16(truncatingIfNeeded: index)) == .inside }
 
+  /// A write to the page trapped: what the tree says of it will be asked for.
+  mutating func expectQuestions(on frame: UInt64) { tree.takeInHand(frame) }
+
   /// The trap that this event answers.
   func trap(_ vcpu: UInt16, seq: UInt64) -> Trap? {
     Int(vcpu) < traps.count && traps[Int(vcpu)].seq == seq && seq != 0 ? traps[Int(vcpu)] : nil
@@ -170,7 +173,7 @@ extension Protection {
   }
 
   private mutating func treeChanged(_ frame: UInt64, _ event: borrowing EventView) {
-    guard tree.reached[frame] != nil else { return }
+    guard tree.isReached(frame) else { return }
     tree.pageChanged(frame, at: ProtectedTree.Moment(seq: event.seq, vcpu: event.vcpu), traced)
     markNews()
   }

@@ -109,7 +109,8 @@ struct RaceScout: ~Copyable {
     switch event.kind {
     case .pageWrite, .guestWrite: note(event, isWrite: true, &protection)
     case .writeTrap:
-      order(event)
+      clocks.takeTrap(of: event.vcpu, on: event.gpa >> 12, at: event.seq)
+      if Int(event.vcpu) < vcpus.count { vcpus[Int(event.vcpu)].isStale = true }
       note(event, isWrite: false, &protection)
     case .writeResult:
       if event.a == WriteOutcome.applied.rawValue { note(event, isWrite: true, &protection) }
@@ -270,7 +271,7 @@ struct RaceScout: ~Copyable {
 
 extension Protection {
   /// Whether accesses to the page must be ordered whoever makes them: it stores a node, or is the driver's.
-  func isSpecial(_ frame: UInt64) -> Bool { tree.reached[frame] != nil || registration.driverPageKind(of: frame) != nil }
+  func isSpecial(_ frame: UInt64) -> Bool { tree.isReached(frame) || registration.driverPageKind(of: frame) != nil }
 }
 
 extension EventView {

@@ -15,13 +15,15 @@ struct RangeSet {
   private var blocks: [[Span]] = []
   /// The first frame of each block.
   private var firsts: [UInt64] = []
+  /// No frame from here on was ever in it.
+  private var limit: UInt64 = 0
 
   init() {}
 
   var isEmpty: Bool { blocks.isEmpty }
 
   func contains(_ frame: UInt64) -> Bool {
-    guard let block = blockIndex(for: frame) else { return false }
+    guard frame < limit, let block = blockIndex(for: frame) else { return false }
     let index = Self.position(in: blocks[block], of: frame)
     return index >= 0 && frame < blocks[block][index].end
   }
@@ -68,6 +70,7 @@ struct RangeSet {
   mutating func removeAll() {
     blocks = []
     firsts = []
+    limit = 0
   }
 
   // MARK: Blocks
@@ -95,6 +98,7 @@ struct RangeSet {
   }
 
   private mutating func insertSpan(_ span: Span) {
+    limit = max(limit, span.end)
     guard !blocks.isEmpty else {
       blocks = [[span]]
       firsts = [span.low]

@@ -4,7 +4,7 @@ internal import TreeFormat
 /// What a change of the tree brings: faults of its shape, pages that must now be traced, pages that need be no longer.
 extension TreeJudge {
   /// After `protection` took the event in.
-  mutating func follow(_ event: borrowing EventView, _ protection: borrowing Protection, _ findings: inout FindingCollector) {
+  mutating func follow(_ event: borrowing EventView, _ protection: inout Protection, _ findings: inout FindingCollector) {
     let seq = event.seq
     let (vcpu, cause) = (event.vcpu, event.cause)
     let request = cause == 0 ? [] : [Finding.Reason(seq: cause, what: "vCPU \(vcpu) asked for it")]
@@ -13,7 +13,7 @@ extension TreeJudge {
       findings.report(
         isBase ? .treeBasePointer : .treeMalformed, seq: seq, vcpu: vcpu == Event.host ? nil : vcpu, gpa: fault.frame << 12,
         expected: isBase ? "the base pointer is set to a page that holds a valid node" : "the pages that the base pointer leads to are a tree",
-        observed: fault.what, because: isBase ? request : Self.baseReason(protection))
+        observed: fault.what, because: isBase ? request : Self.baseReason(&protection))
     }
     for frame in protection.tree.news.nodes where protection.traced.isUntraced(frame) {
       owe(Obligation(kind: .node, pages: FrameRange(low: frame, end: frame + 1), seq: seq, vcpu: vcpu))
@@ -24,12 +24,12 @@ extension TreeJudge {
     for pages in protection.tree.news.unnamed { suspects.insert(pages.low, pages.end) }
   }
 
-  static func baseReason(_ protection: borrowing Protection) -> [Finding.Reason] {
+  static func baseReason(_ protection: inout Protection) -> [Finding.Reason] {
     guard let base = protection.registration.basePointer else { return [] }
     return [Finding.Reason(seq: protection.registration.basePointerSetAt, what: "the base pointer was set to \(gpaText(base))")]
   }
 
-  func judgeBase(_ event: borrowing EventView, _ protection: borrowing Protection, _ findings: inout FindingCollector) {
+  func judgeBase(_ event: borrowing EventView, _ protection: inout Protection, _ findings: inout FindingCollector) {
     let registration = protection.registration
     let gpa = event.gpa
     if let lockedAt = registration.lockedAt {
@@ -40,7 +40,7 @@ extension TreeJudge {
     } else if let old = registration.basePointer {
       findings.report(
         .treeBasePointer, at: event, expected: "the base pointer is set once",
-        observed: "it was set to \(gpaText(gpa)) while it was \(gpaText(old))", because: Self.baseReason(protection))
+        observed: "it was set to \(gpaText(gpa)) while it was \(gpaText(old))", because: Self.baseReason(&protection))
     }
     if gpa & 4095 != 0 || !protection.tree.isGuestMemory(frame: gpa >> 12) {
       findings.report(
@@ -51,7 +51,7 @@ extension TreeJudge {
 
   // MARK: Traced in time
 
-  mutating func settleObligations(_ event: borrowing EventView, _ protection: borrowing Protection, _ findings: inout FindingCollector) {
+  mutating func settleObligations(_ event: borrowing EventView, _ protection: inout Protection, _ findings: inout FindingCollector) {
     let vcpu = event.vcpu
     guard obligations.contains(where: { $0.vcpu == vcpu || $0.vcpu == Event.host }) else { return }
     let due = obligations
@@ -60,27 +60,27 @@ extension TreeJudge {
       switch item.kind {
       case .node:
         if protection.tree.reached[item.pages.low] != nil, protection.traced.isUntraced(item.pages.low) {
-          reportUntraced(.treeUntracedNode, item.pages.low, item, event, protection, &findings)
+          reportUntraced(.treeUntracedNode, item.pages.low, item, event, &protection, &findings)
         }
       case .mapping:
         if let frame = protection.firstUntracedRAM(in: item.pages), case .mapping = protection.tree.naming(frame) {
-          reportUntraced(.treeUntracedMapping, frame, item, event, protection, &findings)
+          reportUntraced(.treeUntracedMapping, frame, item, event, &protection, &findings)
         }
-      case .removal: settleRemoval(item, event, protection, &findings)
+      case .removal: settleRemoval(item, event, &protection, &findings)
       }
     }
   }
 
   private func settleRemoval(
-    _ item: Obligation, _ event: borrowing EventView, _ protection: borrowing Protection, _ findings: inout FindingCollector
+    _ item: Obligation, _ event: borrowing EventView, _ protection: inout Protection, _ findings: inout FindingCollector
   ) {
     for frame in protection.tree.reachedFrames(in: item.pages) where protection.traced.isUntraced(frame) {
-      reportUntraced(.treeUntracedNode, frame, item, event, protection, &findings)
+      reportUntraced(.treeUntracedNode, frame, item, event, &protection, &findings)
     }
     var low = item.pages.low
     while let named = protection.tree.firstNamed(from: low, to: item.pages.end) {
       if let frame = protection.firstUntracedRAM(in: named) {
-        reportUntraced(.treeUntracedMapping, frame, item, event, protection, &findings)
+        reportUntraced(.treeUntracedMapping, frame, item, event, &protection, &findings)
         return
       }
       low = named.end
@@ -88,7 +88,7 @@ extension TreeJudge {
   }
 
   private func reportUntraced(
-    _ rule: Rule, _ frame: UInt64, _ item: Obligation, _ event: borrowing EventView, _ protection: borrowing Protection,
+    _ rule: Rule, _ frame: UInt64, _ item: Obligation, _ event: borrowing EventView, _ protection: inout Protection,
     _ findings: inout FindingCollector
   ) {
     let (seq, vcpu, kind) = (event.seq, event.vcpu, event.kind)
@@ -113,7 +113,7 @@ extension TreeJudge {
   // MARK: Traced for nothing
 
   /// At the moment when nobody is left in integrity mode, what is traced must be named.
-  mutating func judgeSettled(_ event: borrowing EventView, _ protection: borrowing Protection, _ findings: inout FindingCollector) {
+  mutating func judgeSettled(_ event: borrowing EventView, _ protection: inout Protection, _ findings: inout FindingCollector) {
     guard let lockedAt = protection.registration.lockedAt, protection.modes.isNobodyIn(besides: event.vcpu), !suspects.isEmpty else { return }
     guard protection.registration.isComplete, protection.tree.opaqueCount == 0 else { return }
     var at: UInt64 = 0

@@ -21,12 +21,12 @@ extension TreeJudge {
   static let untrappedLimit = 1024
 
   /// Takes in a page-write to a page that protection once had to do with.
-  mutating func noteUntrapped(_ event: borrowing EventView, _ facts: borrowing Facts, _ protection: borrowing Protection) {
+  mutating func noteUntrapped(_ event: borrowing EventView, _ facts: borrowing Facts, _ protection: inout Protection) {
     let (seq, frame) = (event.seq, event.gpa >> 12)
     if protection.tree.known.isKnown(frame) { nodeWrites[frame] = seq }
     guard Int(event.vcpu) < facts.vcpus.count, protection.registration.driverPagesEnd(frame) == nil else { return }
     let entered = facts.vcpus[Int(event.vcpu)].lastEnter
-    guard entered != 0, isOutside(event.vcpu, since: entered, protection) else {
+    guard entered != 0, isOutside(event.vcpu, since: entered, &protection) else {
       // In integrity mode it is the driver's business; where it is not certain whose write it is, nobody's.
       if attribution != .everyWrite, protection.registration.lockedAt != nil { leaveUndecided(seq) }
       return
@@ -37,21 +37,21 @@ extension TreeJudge {
     for index in facts.vcpus.indices where facts.vcpus[index].isInGuest && index != writer {
       write.waitsFor.append(UInt16(truncatingIfNeeded: index))
     }
-    if let target = target(event, entered: entered, facts, protection) {
+    if let target = target(event, entered: entered, facts, &protection) {
       write.target = target
       var at = target.isNode ? protection.tree.reached[frame]?.slot.parent : protection.tree.cover(gpa: target.gpa, length: 1).leaf
       while let node = at, let reached = protection.tree.reached[node] {
         write.path.append(node)
         at = reached.slot.parent
       }
-    } else if touchesWhatIsNamed(event, protection) {
+    } else if touchesWhatIsNamed(event, &protection) {
       // It came to be named, or the vCPU to be outside integrity mode, after it may have been written.
       return leaveUndecided(seq)
     }
     untrapped.append(write)
   }
 
-  private func touchesWhatIsNamed(_ event: borrowing EventView, _ protection: borrowing Protection) -> Bool {
+  private func touchesWhatIsNamed(_ event: borrowing EventView, _ protection: inout Protection) -> Bool {
     let page = event.gpa & ~4095
     if protection.tree.reached[event.gpa >> 12] != nil { return true }
     guard event.dataCount > 0 else {
@@ -99,7 +99,7 @@ extension TreeJudge {
   }
 
   /// Whether the tree can be read at all: without what is in its nodes nobody knows what it protects.
-  mutating func noteReadability(_ event: borrowing EventView, _ protection: borrowing Protection) {
+  mutating func noteReadability(_ event: borrowing EventView, _ protection: inout Protection) {
     if unreadableAt == 0, protection.tree.opaqueCount > 0 { unreadableAt = event.seq }
   }
 

@@ -5,13 +5,13 @@ internal import TreeFormat
 extension TreeJudge {
   /// An untraced page was written somewhere between its vCPU's entry into the guest and now: only what was so all that time is told.
   func judgePageWrite(
-    _ event: borrowing EventView, _ facts: borrowing Facts, _ protection: borrowing Protection, _ findings: inout FindingCollector
+    _ event: borrowing EventView, _ facts: borrowing Facts, _ protection: inout Protection, _ findings: inout FindingCollector
   ) {
     guard Int(event.vcpu) < facts.vcpus.count else { return }
     let entered = facts.vcpus[Int(event.vcpu)].lastEnter
-    guard entered != 0, isOutside(event.vcpu, since: entered, protection) else { return }
+    guard entered != 0, isOutside(event.vcpu, since: entered, &protection) else { return }
     let frame = event.gpa >> 12
-    guard let target = target(event, entered: entered, facts, protection) else { return }
+    guard let target = target(event, entered: entered, facts, &protection) else { return }
 
     let (seq, vcpu) = (event.seq, event.vcpu)
     let who = "vCPU \(vcpu), outside integrity mode,"
@@ -20,7 +20,7 @@ extension TreeJudge {
       Finding.Reason(seq: entered, what: "vCPU \(vcpu) entered the guest: it wrote after that"),
     ]
     if protection.traced.isUntraced(frame, since: entered) {
-      reportGap(event, observed: "\(who) wrote it between \(entered) and \(seq)", because: because, protection, &findings)
+      reportGap(event, observed: "\(who) wrote it between \(entered) and \(seq)", because: because, &protection, &findings)
     }
     findings.report(
       target.isNode ? .treeNodeWrite : .treeProtectedWrite, at: event,
@@ -40,7 +40,7 @@ extension TreeJudge {
 
   /// What the tree named, all the time since `entered`, of what the write changed.
   func target(
-    _ event: borrowing EventView, entered: UInt64, _ facts: borrowing Facts, _ protection: borrowing Protection
+    _ event: borrowing EventView, entered: UInt64, _ facts: borrowing Facts, _ protection: inout Protection
   ) -> Target? {
     let frame = event.gpa >> 12
     if let node = protection.tree.reached[frame] {
@@ -57,12 +57,12 @@ extension TreeJudge {
         isNode: false, what: "the protected page \(gpaText(frame << 12))", how: "published its mapping", since: page.since, gpa: frame << 12,
         certainSince: entered)
     }
-    return changedBytes(event, entered: entered, facts, protection)
+    return changedBytes(event, entered: entered, facts, &protection)
   }
 
   /// Bytes are another matter than pages: a diff shows what changed since the page was last seen, whoever changed it.
   private func changedBytes(
-    _ event: borrowing EventView, entered: UInt64, _ facts: borrowing Facts, _ protection: borrowing Protection
+    _ event: borrowing EventView, entered: UInt64, _ facts: borrowing Facts, _ protection: inout Protection
   ) -> Target? {
     guard attribution == .everyWrite else { return nil }
     var earliest = entered
@@ -88,19 +88,19 @@ extension TreeJudge {
     return nil
   }
 
-  func isOutside(_ vcpu: UInt16, since seq: UInt64, _ protection: borrowing Protection) -> Bool {
+  func isOutside(_ vcpu: UInt16, since seq: UInt64, _ protection: inout Protection) -> Bool {
     attribution == .everyWrite ? protection.modes.isOutside(vcpu, since: seq) : protection.modes.areAllOutside(since: seq)
   }
 
   /// A trapped write that took effect.
-  func judgeWriteResult(_ event: borrowing EventView, _ protection: borrowing Protection, _ findings: inout FindingCollector) {
+  func judgeWriteResult(_ event: borrowing EventView, _ protection: inout Protection, _ findings: inout FindingCollector) {
     guard event.a == WriteOutcome.applied.rawValue, protection.modes.state(of: event.vcpu) == .outside else { return }
     let trap = protection.trap(event.vcpu, seq: event.cause)
-    judgeEffect(event, rip: trap?.rip, because: trap.map { Finding.Reason(seq: $0.seq, what: "the write trapped") }, protection, &findings)
+    judgeEffect(event, rip: trap?.rip, because: trap.map { Finding.Reason(seq: $0.seq, what: "the write trapped") }, &protection, &findings)
   }
 
   /// A write to a page without a trace, seen because every write is: here nothing is uncertain.
-  func judgeGuestWrite(_ event: borrowing EventView, _ protection: borrowing Protection, _ findings: inout FindingCollector) {
+  func judgeGuestWrite(_ event: borrowing EventView, _ protection: inout Protection, _ findings: inout FindingCollector) {
     guard protection.modes.state(of: event.vcpu) == .outside else { return }
     let (frame, rip) = (event.gpa >> 12, event.rip)
     let cover = protection.tree.cover(gpa: event.gpa, length: UInt64(event.dataCount / 2))
@@ -108,13 +108,13 @@ extension TreeJudge {
     if let named, protection.traced.isUntraced(frame) {
       let (seq, vcpu) = (event.seq, event.vcpu)
       let reason = Finding.Reason(seq: named.seq, what: "vCPU \(named.vcpu) made the tree name it")
-      reportGap(event, observed: "vCPU \(vcpu), outside integrity mode, wrote it at \(seq)", because: [reason], protection, &findings)
+      reportGap(event, observed: "vCPU \(vcpu), outside integrity mode, wrote it at \(seq)", because: [reason], &protection, &findings)
     }
-    judgeEffect(event, rip: rip, because: nil, protection, &findings)
+    judgeEffect(event, rip: rip, because: nil, &protection, &findings)
   }
 
   private func reportGap(
-    _ event: borrowing EventView, observed: String, because: [Finding.Reason], _ protection: borrowing Protection,
+    _ event: borrowing EventView, observed: String, because: [Finding.Reason], _ protection: inout Protection,
     _ findings: inout FindingCollector
   ) {
     let frame = event.gpa >> 12
@@ -129,13 +129,13 @@ extension TreeJudge {
   }
 
   private func judgeEffect(
-    _ event: borrowing EventView, rip: UInt64?, because trap: Finding.Reason?, _ protection: borrowing Protection,
+    _ event: borrowing EventView, rip: UInt64?, because trap: Finding.Reason?, _ protection: inout Protection,
     _ findings: inout FindingCollector
   ) {
     let count = UInt64(event.dataCount / 2)
     let frame = event.gpa >> 12
     guard count >= 1, event.gpa & 4095 + count <= 4096 else { return }
-    let node = protection.tree.reached[frame]
+    let node = protection.tree.node(frame)
     let cover = protection.tree.cover(gpa: event.gpa, length: count)
     guard node != nil || cover.mapping != nil else { return }
     let observed = "vCPU \(event.vcpu), outside integrity mode, wrote \(count) bytes at \(gpaText(event.gpa)), and the write took effect"

@@ -58,26 +58,26 @@ struct TreeJudge {
     switch event.kind {
     case .pageWrite:
       if protection.filter.isMarked(event.gpa >> 12) {
-        if hasTraces { judgePageWrite(event, facts, protection, &findings) } else { noteUntrapped(event, facts, protection) }
+        if hasTraces { judgePageWrite(event, facts, &protection, &findings) } else { noteUntrapped(event, facts, &protection) }
       }
     case .guestEnter, .hypercall, .writeTrap:
       if event.kind == .guestEnter, !untrapped.isEmpty { settleUntrapped(event.vcpu, &findings) }
-      if !obligations.isEmpty { settleObligations(event, protection, &findings) }
-    case .writeResult: judgeWriteResult(event, protection, &findings)
-    case .guestWrite: judgeGuestWrite(event, protection, &findings)
+      if !obligations.isEmpty { settleObligations(event, &protection, &findings) }
+    case .writeResult: judgeWriteResult(event, &protection, &findings)
+    case .guestWrite: judgeGuestWrite(event, &protection, &findings)
     case .traceInstall:
       let pages = FrameRange(gpa: event.gpa, count: event.a)
       suspects.insert(pages.low, pages.end)
     case .traceRemove: owe(Obligation(kind: .removal, pages: FrameRange(gpa: event.gpa, count: event.a), seq: event.seq, vcpu: event.vcpu))
-    case .hypercallResult: noteRequest(event, protection)
-    case .basePointerSet: judgeBase(event, protection, &findings)
-    case .integrityLeave: judgeSettled(event, protection, &findings)
+    case .hypercallResult: noteRequest(event, &protection)
+    case .basePointerSet: judgeBase(event, &protection, &findings)
+    case .integrityLeave: judgeSettled(event, &protection, &findings)
     default: break
     }
     protection.apply(event)
     let kind = event.kind
-    if !hasTraces, kind == .basePointerSet || kind == .integrityLeave { noteReadability(event, protection) }
-    if !protection.tree.news.isEmpty { follow(event, protection, &findings) }
+    if !hasTraces, kind == .basePointerSet || kind == .integrityLeave { noteReadability(event, &protection) }
+    if !protection.tree.news.isEmpty { follow(event, &protection, &findings) }
   }
 
   /// A hole in the trace before the next event: what was pending is neither kept nor broken, and nothing may be reported that rests on it.
@@ -105,7 +105,7 @@ struct TreeJudge {
   }
 
   /// A PROTECT that succeeded must have traced its pages; that it did not is worth telling when the tree comes to name them.
-  private mutating func noteRequest(_ event: borrowing EventView, _ protection: borrowing Protection) {
+  private mutating func noteRequest(_ event: borrowing EventView, _ protection: inout Protection) {
     guard let call = protection.call(event.vcpu, seq: event.cause), call.number == Hypercall.protect, event.a == 0 else { return }
     let pages = FrameRange(gpa: call.first, count: call.second)
     guard protection.traced.firstUntraced(from: pages.low, to: pages.end) != nil else { return }

@@ -53,6 +53,7 @@ public struct TraceClocks: ~Copyable {
     case .stopAck: takeAck(of: event.vcpu, to: event.cause, at: event.seq)
     case .resumeSend: takeResume(from: event.vcpu, after: event.cause, at: event.seq)
     case .resumeTake: takeWake(of: event.vcpu, by: event.cause, at: event.seq)
+    case .writeTrap: takeTrap(of: event.vcpu, on: event.gpa >> 12, at: event.seq)
     default:
       begin(at: event.seq)
       let thread = thread(of: event.vcpu)
@@ -96,6 +97,12 @@ public struct TraceClocks: ~Copyable {
     let sender = receive(resume, in: thread, isOnlyReceiver: true)
     if index < vcpuCount, !sender.isNone { wakes[index].resume = sender }
     noteWake(vcpu, thread, at: seq)
+  }
+
+  /// A trapped write waits for the trace that made it trap.
+  public mutating func takeTrap(of vcpu: UInt16, on frame: UInt64, at seq: UInt64) {
+    begin(at: seq)
+    receive(order.installed(on: frame), in: thread(of: vcpu), isOnlyReceiver: false)
   }
 
   private mutating func begin(at seq: UInt64) {

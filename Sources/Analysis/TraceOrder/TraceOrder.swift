@@ -80,6 +80,9 @@ public struct TraceOrder: ~Copyable {
   /// The installations that carried traces are known from.
   var installs: Set<UInt64> { traces.seqs }
 
+  /// The event that put the trace on a page, 0 where there is none.
+  func installed(on frame: UInt64) -> UInt64 { traces.installed(on: frame) }
+
   /// Takes the next event of the trace, and fills in `sources`.
   public mutating func take(_ event: borrowing Event) {
     sources.removeAll(keepingCapacity: true)
@@ -109,7 +112,7 @@ public struct TraceOrder: ~Copyable {
     case .modeReturn: noteWake(event)
     case .traceInstall: traces.install(event)
     case .traceRemove: traces.remove(event)
-    case .writeTrap: waitFor(traces.installed(on: event.gpa >> 12))
+    case .writeTrap: waitFor(installed(on: event.gpa >> 12))
     default: break
     }
   }
