@@ -9,7 +9,7 @@
     self.length = length
   }
 
-  @inlinable public func contains(_ gpa: UInt64) -> Bool { gpa >= start && gpa - start < length }
+  @inlinable public func contains(_ gpa: UInt64) -> Bool { gpa &- start < length }
 }
 
 /// Bytes of a guest page.

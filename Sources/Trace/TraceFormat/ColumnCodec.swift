@@ -90,7 +90,9 @@ enum ColumnCodec {
     let bytes = unsafe base.assumingMemoryBound(to: UInt8.self)
     var tables = [UInt32](repeating: 0, count: 4 * 256)
     unsafe tables.withUnsafeMutableBufferPointer { tables in
-      var index = 0
+      // Many series begin with, or are, one number over and over.
+      var index = unsafe lengthOfStart(base, count: count)
+      if index > 0 { unsafe tables[Int(bytes[0])] = UInt32(truncatingIfNeeded: index) }
       // SAFETY: indexes stay below `count`; a byte is below 256.
       while index + 4 <= count {
         unsafe tables[Int(bytes[index])] &+= 1
@@ -105,5 +107,15 @@ enum ColumnCodec {
       }
     }
     return (0..<256).map { byte in (0..<4).reduce(0) { $0 + Int(tables[$1 * 256 + byte]) } }
+  }
+
+  /// How many bytes from the first on are all like it, eight at a time.
+  @unsafe private static func lengthOfStart(_ base: UnsafeRawPointer, count: Int) -> Int {
+    guard count >= 8 else { return 0 }
+    let pattern = unsafe UInt64(base.load(as: UInt8.self)) &* 0x0101_0101_0101_0101
+    var length = 0
+    // SAFETY: eight bytes are left.
+    while length &+ 8 <= count, unsafe base.loadUnaligned(fromByteOffset: length, as: UInt64.self) == pattern { length &+= 8 }
+    return length
   }
 }

@@ -4,8 +4,8 @@ extension EventBatch {
   /// Fills the batch with an events block before compression, of either format version. On an error the batch is empty.
   public func decode(_ block: UnsafeRawBufferPointer, _ table: KindTable, vcpuCount: Int) throws(TraceFormatError) {
     count = 0
-    // SAFETY: the batch makes room for all of the caller's block, and 8 bytes.
-    self.block.reserve(block.count + 8)
+    // SAFETY: the batch makes room for all of the caller's block, and what is read past it.
+    self.block.reserve(block.count + EventLayout.readablePastEnd)
     if let base = block.baseAddress { unsafe UnsafeMutableRawPointer(self.block.base).copyMemory(from: base, byteCount: block.count) }
     try decodeOwn(block.count, table, vcpuCount: vcpuCount)
   }
@@ -16,7 +16,7 @@ extension EventBatch {
   ) throws(TraceFormatError) {
     count = 0
     let size = try unsafe decompressor.check(frame, prologue)
-    block.reserve(size + 8)
+    block.reserve(size + EventLayout.readablePastEnd)
     try unsafe decompressor.decompress(frame, into: UnsafeMutableRawBufferPointer(start: block.base, count: size))
     try decodeOwn(size, table, vcpuCount: vcpuCount)
   }

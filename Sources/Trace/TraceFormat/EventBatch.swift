@@ -17,7 +17,7 @@ public import TraceEvents
     @usableFromInline var count: UInt32
   }
 
-  /// The block before compression, readable 8 bytes past its end.
+  /// The block before compression, readable some bytes past its end (`EventLayout.readablePastEnd`).
   var block = GrowingBuffer<UInt8>()
   var laneCount = 0
   var laneVCPUs = GrowingBuffer<UInt16>()

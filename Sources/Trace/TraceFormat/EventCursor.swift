@@ -94,14 +94,14 @@ public import TraceEvents
   /// Shows the address and the number of the current event and of those that follow it on its vCPU and have its kind, until `body` refuses one.
   /// The cursor is then at the refused event, and the answer false; else it is at the last one shown.
   @inlinable @inline(__always) public mutating func passStreak(_ body: (_ gpa: UInt64, _ seq: UInt64) -> Bool) -> Bool {
-    let length = streak
     let first = seq
     // SAFETY: addresses are loaded with the batch; the events of a streak follow each other among those of their kind.
-    let addresses = mask & 1 != 0 ? unsafe columns[slot &* 9] : nil
+    guard mask & 1 != 0, let addresses = unsafe columns[slot &* 9] else { return body(0, first) }
+    let length = streak
+    let start = unsafe UnsafePointer(addresses) + index
     var distance = 0
     while distance < length {
-      let gpa = unsafe addresses.map { unsafe $0[index &+ distance] } ?? 0
-      guard body(gpa, first &+ UInt64(truncatingIfNeeded: distance)) else {
+      guard unsafe body(start[distance], first &+ UInt64(truncatingIfNeeded: distance)) else {
         skip(distance)
         return false
       }
@@ -114,8 +114,8 @@ public import TraceEvents
   /// How many events from the current one on follow each other on its vCPU and have its kind.
   @inlinable var streak: Int {
     @inline(__always) get {
-      // SAFETY: the block is readable 8 bytes past its end.
-      unsafe min(EventLayout.streak(at, limit: left &+ 1), left &+ 1)
+      // SAFETY: the block is readable past its end.
+      unsafe EventLayout.streak(at, limit: left &+ 1)
     }
   }
 

@@ -34,7 +34,7 @@ extension EventDecoder {
     if differences[Self.pageWrite] == .pageGPA { differences[Self.pageWrite] = .manyPages }
     var undoing = unsafe DifferenceUndoing(batch, slotCount: table.slotCount)
     var position = kindStart
-    // SAFETY: lanes hold `count` events together, and the kinds of all are inside the block, behind which 8 bytes can be read.
+    // SAFETY: lanes hold `count` events together, and the kinds of all are inside the block, behind which more can be read.
     unsafe differences.withUnsafeBufferPointer { differences in
       for lane in 0..<laneCount {
         unsafe batch.laneKinds.base[lane] = UInt32(truncatingIfNeeded: position)
@@ -140,7 +140,7 @@ extension EventBatch {
           let slot = unsafe Int(slots[kind])
           let index = unsafe Int(next[slot])
           if what == .manyPages, let values = unsafe columns[slot &* EventBatch.columnsPerSlot] {
-            let length = unsafe min(EventLayout.streak(kinds + at, limit: count &- at), count &- at)
+            let length = unsafe EventLayout.streak(kinds + at, limit: count &- at)
             unsafe gpa = Self.undoPages(values + index, length, after: addresses[slot])
             unsafe addresses[slot] = gpa
             unsafe next[slot] = UInt32(truncatingIfNeeded: index &+ length)

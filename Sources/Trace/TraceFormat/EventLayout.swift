@@ -40,16 +40,25 @@ import TraceEvents
   @inline(__always) static func zigzag(_ delta: UInt64) -> UInt64 { delta << 1 ^ UInt64(bitPattern: Int64(bitPattern: delta) >> 63) }
   @inline(__always) static func unzigzag(_ value: UInt64) -> UInt64 { value >> 1 ^ (0 &- (value & 1)) }
 
-  /// How many kinds from `at` on are like the first one, up to `limit` or a few more. Up to 8 bytes past the limit are read.
+  /// How many bytes behind a block can be read in memory.
+  static let readablePastEnd = 16
+
+  /// How many kinds from `at` on are like the first one, up to `limit`. Up to 16 bytes past the limit are read.
   @inlinable @inline(__always) @unsafe static func streak(_ at: UnsafePointer<UInt8>, limit: Int) -> Int {
     let pattern = unsafe UInt64(at[0]) &* 0x0101_0101_0101_0101
     var length = 1
     while length < limit {
-      let word = unsafe UInt64(littleEndian: UnsafeRawPointer(at + length).loadUnaligned(as: UInt64.self)) ^ pattern
-      if word != 0 { return length &+ word.trailingZeroBitCount &>> 3 }
-      length &+= 8
+      let next = unsafe UnsafeRawPointer(at + length)
+      let low = unsafe UInt64(littleEndian: next.loadUnaligned(as: UInt64.self)) ^ pattern
+      let high = unsafe UInt64(littleEndian: next.loadUnaligned(fromByteOffset: 8, as: UInt64.self)) ^ pattern
+      if low | high != 0 {
+        // No branch on which of the two it is: that cannot be foretold.
+        length &+= (low != 0 ? low : high).trailingZeroBitCount &>> 3 &+ (low != 0 ? 0 : 8)
+        break
+      }
+      length &+= 16
     }
-    return length
+    return min(length, limit)
   }
 
   /// Which operands of a kind are stored as differences, and from what.
