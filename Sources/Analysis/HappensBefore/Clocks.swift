@@ -180,30 +180,35 @@
       return
     }
     if self[thread].isTold { advance(thread) }
-    let state = self[thread]
-    self[thread].learned = state.time
-    self[thread].origin = .none
-    if state.body == snapshot.body || isKnown(snapshot.origin, to: thread) {
+    // SAFETY: `self[thread]` checked the number, and no thread is added meanwhile.
+    let own = unsafe threads + Int(thread)
+    let mine = unsafe own.pointee.body
+    if mine == snapshot.body || isKnown(snapshot.origin, to: thread) {
       // News of the sender alone.
-      if !epoch.isNone { self[thread].body = nodes.raise(state.body, epoch.thread, to: epoch.time) }
+      unsafe own.pointee.origin = .none
+      unsafe own.pointee.learned = own.pointee.time
+      if !epoch.isNone { unsafe own.pointee.body = nodes.raise(mine, epoch.thread, to: epoch.time) }
       return
     }
     var body = snapshot.body
-    let isTakenOver = contains(body, allOf: state, of: thread)
-    if isTakenOver {
+    if unsafe contains(body, allOf: own.pointee, of: thread) {
       nodes.retain(body)
-      nodes.release(state.body)
-      if epoch.time != .max { self[thread].origin = epoch }
+      nodes.release(mine)
+      unsafe own.pointee.origin = epoch.time != .max ? epoch : .none
     } else {
-      body = nodes.join(state.body, body)
+      body = nodes.join(mine, body)
+      unsafe own.pointee.origin = .none
     }
+    unsafe own.pointee.learned = own.pointee.time
     if !epoch.isNone, nodes.time(of: epoch.thread, in: body) < epoch.time { body = nodes.raise(body, epoch.thread, to: epoch.time) }
-    self[thread].body = body
+    unsafe own.pointee.body = body
   }
 
+  @inline(__always)
   private func isKnown(_ origin: Epoch, to thread: Int32) -> Bool { !origin.isNone && isOrdered(origin, before: thread) }
 
   /// Whether a body that somebody sent surely holds all that a thread knows.
+  @inline(__always)
   private func contains(_ body: ClockBody, allOf state: Thread, of thread: Int32) -> Bool {
     if state.time != .max, nodes.time(of: thread, in: body) >= state.learned { return true }
     return !state.origin.isNone && nodes.time(of: state.origin.thread, in: body) >= state.origin.time
