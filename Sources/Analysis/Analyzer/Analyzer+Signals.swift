@@ -56,5 +56,5 @@ extension Analyzer {
 }
 
 extension EventCursor {
-  fileprivate var account: StopJudge.Account { StopJudge.Account(activity: a, digest: c, rip: rip) }
+  fileprivate var account: StopJudge.Account { @inline(__always) get { StopJudge.Account(activity: a, digest: c, rip: rip) } }
 }

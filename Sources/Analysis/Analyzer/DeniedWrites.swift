@@ -30,9 +30,9 @@ struct DeniedWrites {
   private var writes: [Write] = []
   private var next = 0
   /// By bucket of pages: which of them are on its pages, a bit each. Nearly every page written is dismissed by one look.
-  private var buckets = [SIMD4<UInt64>](repeating: .zero, count: 4096)
+  private var buckets = [SIMD4<UInt64>](repeating: .zero, count: 1024)
 
-  private static func bucket(_ gpa: UInt64) -> Int { Int(truncatingIfNeeded: gpa >> 12 & 4095) }
+  private static func bucket(_ gpa: UInt64) -> Int { Int(truncatingIfNeeded: gpa >> 12 & 1023) }
 
   var isEmpty: Bool { writes.isEmpty }
 

@@ -30,6 +30,7 @@ extension StopJudge {
     var knowsOwn = false
 
     /// Whether a return is to just that, as far as anything is known.
+    @inline(__always)
     func agrees(with account: Account) -> Bool {
       if seq == 0 { return true }
       return account.activity == activity && (!knowsOwn || account.activity == ownActivity)
@@ -96,8 +97,10 @@ extension StopJudge {
 
     /// What it is doing, by the events alone.
     var activity: UInt64 {
-      let base = isHalted ? Activity.halted : hypercall != 0 ? Activity.inHypercall : .running
-      return base.inIntegrityMode(inIntegrityMode).rawValue
+      @inline(__always) get {
+        let base = isHalted ? Activity.halted : hypercall != 0 ? Activity.inHypercall : .running
+        return base.inIntegrityMode(inIntegrityMode).rawValue
+      }
     }
 
     /// Executes nothing until it is let go or enters the mode.
