@@ -65,8 +65,9 @@ extension Analyzer {
       scout.noteElevatedWrite(vcpu, gpa, at: cursor.seq)
       return true
     }
+    let writer = scout.writer(vcpu)
     return cursor.passStreak { gpa, _ in
-      !stop.region.contains(gpa) && !protection.concerns(gpa >> 12) && scout.pass(vcpu, frame: gpa >> 12)
+      !stop.region.contains(gpa) && !protection.concerns(gpa >> 12) && scout.pass(gpa >> 12, by: writer)
     }
   }
 

@@ -5,6 +5,15 @@
     /// Of the owner's clock; for a shared page the number of its row of moments, for a watched one what `take` was told.
     var time: UInt32 = 0
     var owner = PageEpochs.nobody
+    /// Of a shared page: who wrote it last.
+    var last = PageEpochs.nobody
+  }
+
+  /// A vCPU that writes: when, and what it knows of the others.
+  struct Writer {
+    var vcpu: UInt16
+    var time: UInt32
+    var known: KnownTimes.Row
   }
 
   static let nobody: UInt16 = 0xffff
@@ -41,15 +50,16 @@
     unsafe top.deallocate()
   }
 
-  /// A write by a vCPU that wrote the page last already. False where more must be looked at.
+  /// A write by a vCPU that knows of the page's last write, or made it. False where more must be looked at.
   @inline(__always)
-  func repeats(_ frame: UInt64, vcpu: UInt16, time: UInt32) -> Bool {
+  func passes(_ frame: UInt64, by writer: Writer) -> Bool {
     let chunk = frame >> Self.chunkShift
     // SAFETY: the chunk number is checked; a chunk has a record for each of its pages.
     guard chunk < topCount, let records = unsafe top[Int(truncatingIfNeeded: chunk)] else { return false }
     let record = unsafe records + Int(truncatingIfNeeded: frame & 0xfff)
-    guard unsafe record.pointee.owner == vcpu else { return false }
-    unsafe record.pointee.time = time
+    let (owner, last) = unsafe (record.pointee.owner, record.pointee.time)
+    guard Int(owner) < vcpuCount, writer.known.knows(owner, last) else { return false }
+    unsafe record.pointee = Record(time: writer.time, owner: writer.vcpu)
     return true
   }
 
@@ -102,7 +112,7 @@
       return
     }
     if record.owner < vcpuCount { rows[row * vcpuCount + Int(record.owner)] = record.time }
-    self[frame] = Record(time: UInt32(row), owner: Self.shared)
+    self[frame] = Record(time: UInt32(row), owner: Self.shared, last: record.owner)
   }
 
   private mutating func makeRow() -> Int? {
@@ -112,9 +122,25 @@
     return rows.count / vcpuCount - 1
   }
 
-  /// A write to a shared page.
-  @inline(__always)
-  mutating func note(inRow row: UInt32, vcpu: Int, time: UInt32) { rows[Int(row) * vcpuCount + vcpu] = time }
+  /// A write to a shared page. One that comes after all others makes the page its vCPU's alone; that is looked for where it comes after the last one.
+  mutating func note(_ frame: UInt64, by writer: Writer) {
+    let record = self[frame]
+    let row = Int(record.time) * vcpuCount
+    if record.last != writer.vcpu {
+      if Int(record.last) < vcpuCount, writer.known.knows(record.last, rows[row + Int(record.last)]), isAll(inRow: row, knownTo: writer) {
+        for index in row..<row + vcpuCount { rows[index] = 0 }
+        freeRows.append(Int(record.time))
+        self[frame] = Record(time: writer.time, owner: writer.vcpu)
+        return
+      }
+      self[frame].last = writer.vcpu
+    }
+    rows[row + Int(writer.vcpu)] = writer.time
+  }
+
+  private func isAll(inRow row: Int, knownTo writer: Writer) -> Bool {
+    (0..<vcpuCount).allSatisfy { writer.known.knows(UInt16(truncatingIfNeeded: $0), rows[row + $0]) }
+  }
 
   /// The last writes of the page, one a vCPU; they are kept elsewhere from here on: at `index`.
   mutating func take(_ frame: UInt64, for index: UInt32) -> [(vcpu: Int, time: UInt32)] {

@@ -11,7 +11,7 @@ struct RaceScout: ~Copyable {
   /// What the hot path must know of a vCPU: when it is, and whether what it writes is of interest by itself.
   struct VCPU: BitwiseCopyable {
     var time: UInt32 = 0
-    /// Something was ordered since `time` was looked up.
+    /// Something was ordered since `time`, and what is known, were looked up.
     var isStale = false
     var isPrivileged = false
     var isInIntegrityMode = false
@@ -30,6 +30,8 @@ struct RaceScout: ~Copyable {
   var vcpus: VCPUTable<VCPU>
   var pages: PageEpochs
   private var clocks: TraceClocks
+  /// Of the vCPUs that are not stale.
+  private var known: KnownTimes
   private var histories: [PageHistory] = []
   /// Where the history of a page is that `pages` has no room for.
   private var farHistories: [UInt64: Int] = [:]
@@ -43,11 +45,11 @@ struct RaceScout: ~Copyable {
   private static let unknownLimit = 4096
 
   init(_ subject: Analyzer.Subject) {
-    vcpus = VCPUTable(repeating: VCPU(), count: subject.vcpuCount)
+    vcpus = VCPUTable(repeating: VCPU(isStale: true), count: subject.vcpuCount)
     pages = PageEpochs(vcpuCount: subject.vcpuCount)
     clocks = TraceClocks(vcpuCount: subject.vcpuCount)
+    known = KnownTimes(vcpuCount: subject.vcpuCount)
     region = subject.region
-    for index in vcpus.indices { vcpus[index].time = clocks.epoch(of: UInt16(index)).time }
   }
 
   /// Whether the vCPU's writes to ordinary pages are ordinary writes.
@@ -62,34 +64,32 @@ struct RaceScout: ~Copyable {
   @inline(never)
   private mutating func refresh(_ vcpu: Int) {
     vcpus[vcpu].time = clocks.epoch(of: UInt16(vcpu)).time
+    known.refresh(vcpu, clocks)
     vcpus[vcpu].isStale = false
   }
 
-  /// Such a write, to a page that protection has nothing to do with; false where `look` must be called instead.
+  /// The vCPU as a writer, until something is ordered: of one that `mayPass` was asked for.
   @inline(__always)
-  mutating func pass(_ vcpu: Int, frame: UInt64) -> Bool {
-    let time = vcpus[vcpu].time
-    return pages.repeats(frame, vcpu: UInt16(truncatingIfNeeded: vcpu), time: time) || takeOver(vcpu, frame, time)
+  func writer(_ vcpu: Int) -> PageEpochs.Writer {
+    PageEpochs.Writer(vcpu: UInt16(truncatingIfNeeded: vcpu), time: vcpus[vcpu].time, known: known[vcpu])
   }
 
-  /// The same, by another vCPU than the last one; false where the page has a history.
+  /// An ordinary write to a page that protection has nothing to do with; false where `look` must be called instead.
+  @inline(__always)
+  mutating func pass(_ frame: UInt64, by writer: PageEpochs.Writer) -> Bool { pages.passes(frame, by: writer) || takeOver(frame, writer) }
+
+  /// The same where nobody wrote the page before, or somebody whose write is not known to this vCPU; false where the page has a history.
   @inline(never)
-  private mutating func takeOver(_ vcpu: Int, _ frame: UInt64, _ time: UInt32) -> Bool {
-    let record = pages[frame]
-    switch record.owner {
+  private mutating func takeOver(_ frame: UInt64, _ writer: PageEpochs.Writer) -> Bool {
+    switch pages[frame].owner {
     case PageEpochs.watched: return false
-    case PageEpochs.shared: pages.note(inRow: record.time, vcpu: vcpu, time: time)
-    case PageEpochs.nobody: pages[frame] = PageEpochs.Record(time: time, owner: UInt16(vcpu))
-    default:
-      let last = Clocks.Epoch(thread: Int32(record.owner), time: record.time)
-      if clocks.isOrdered(last, before: UInt16(vcpu)) {
-        pages[frame] = PageEpochs.Record(time: time, owner: UInt16(vcpu))
-      } else {
-        pages.share(frame)
-        let shared = pages[frame]
-        if shared.owner == PageEpochs.shared { pages.note(inRow: shared.time, vcpu: vcpu, time: time) }
-      }
+    case PageEpochs.nobody:
+      pages[frame] = PageEpochs.Record(time: writer.time, owner: writer.vcpu)
+      return true
+    case PageEpochs.shared: break
+    default: pages.share(frame)
     }
+    if pages[frame].owner == PageEpochs.shared { pages.note(frame, by: writer) }
     return true
   }
 
@@ -224,7 +224,7 @@ struct RaceScout: ~Copyable {
     let frame = event.gpa >> 12
     let isElevated = vcpus[index].isElevated
     let isInRegion = region.contains(event.gpa)
-    if isWrite, mayPass(index), !isInRegion, !protection.concerns(frame), pass(index, frame: frame) { return }
+    if isWrite, mayPass(index), !isInRegion, !protection.concerns(frame), pass(frame, by: writer(index)) { return }
     let kind: PageHistory.Kind =
       isWrite ? (isElevated ? .elevatedWrite : .write) : event.kind == .regionAccess ? .touch : .attempt
     add(PageHistory.Access(epoch: clocks.epoch(of: event.vcpu), kind: kind), to: frame, isSpecial: isInRegion || protection.isSpecial(frame), at: event.seq)

@@ -76,6 +76,19 @@
     }
   }
 
+  /// The times of the first threads as a body knows them.
+  @unsafe func copyTimes(in body: ClockBody, into times: UnsafeMutableBufferPointer<UInt32>) {
+    let count = times.count
+    guard let target = times.baseAddress else { return }
+    for first in stride(from: 0, to: count, by: Self.width) {
+      var leaf = body
+      for level in stride(from: Int32(body.level), to: 0, by: -1) { leaf = ClockBody(bits: self[leaf.node, first >> Int(5 * level) & 31]) }
+      if first >= Self.width, body.level == 0 { leaf = .empty }
+      // SAFETY: a leaf is a node of ours, of so many numbers; an empty one is node 0, which holds zeros.
+      unsafe (target + first).update(from: words + leaf.node &* Self.width, count: min(Self.width, count - first))
+    }
+  }
+
   subscript(node: Int, index: Int) -> UInt32 {
     // SAFETY: nodes come from bodies of this store and are below `used`; the index is below 32.
     get { unsafe words[node &* Self.width &+ index] }

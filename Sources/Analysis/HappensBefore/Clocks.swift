@@ -137,6 +137,12 @@
     epoch.thread == thread || nodes.time(of: epoch.thread, in: self[thread].body) >= epoch.time
   }
 
+  /// Writes down the times of the first threads as far as a thread knows them, all of its own: for whoever asks often while the thread learns nothing.
+  @unsafe public func copyTimes(knownTo thread: Int32, into times: UnsafeMutableBufferPointer<UInt32>) {
+    unsafe nodes.copyTimes(in: self[thread].body, into: times)
+    if times.indices.contains(Int(thread)) { unsafe times[Int(thread)] = .max }
+  }
+
   /// Whether what the epoch stands for happened before the snapshot.
   @inlinable
   public func isOrdered(_ epoch: Epoch, before snapshot: Snapshot) -> Bool {

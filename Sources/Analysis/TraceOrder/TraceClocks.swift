@@ -46,6 +46,11 @@ public struct TraceClocks: ~Copyable {
   /// Whether what happened at `epoch` is ordered before what the vCPU does next.
   @inlinable @inline(__always) public func isOrdered(_ epoch: Clocks.Epoch, before vcpu: UInt16) -> Bool { clocks.isOrdered(epoch, before: thread(of: vcpu)) }
 
+  /// Writes down, vCPU by vCPU, up to when what they did is ordered before what this one does next; all of its own is.
+  @unsafe public func copyTimes(knownTo vcpu: UInt16, into times: UnsafeMutableBufferPointer<UInt32>) {
+    unsafe clocks.copyTimes(knownTo: thread(of: vcpu), into: times)
+  }
+
   /// Takes the next event that orders something.
   public mutating func take(_ event: borrowing Event) {
     switch event.kind {
