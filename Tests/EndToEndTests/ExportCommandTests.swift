@@ -52,6 +52,25 @@ import Testing
     #expect(try names() == [])
   }
 
+  /// A trace may come from anyone: what it says stays text, in every format.
+  @Test(arguments: ["perfetto", "sarif", "jsonl", "csv"]) func aHostileTraceIsWellFormed(format: String) throws {
+    let trace = try ReportPageTests.hostileTrace(in: folder)
+    let result = try Tool.run("export", "--format", format, trace.path)
+    #expect(result.status == 0, "\(result.error)")
+    #expect(!result.output.utf8.contains { $0 < 0x20 && $0 != 10 && $0 != 13 })
+    let texts = format == "jsonl" ? result.output.split(separator: "\n").map(String.init) : format == "csv" ? [] : [result.output]
+    for text in texts { _ = try JSONSerialization.jsonObject(with: Data(text.utf8)) }
+    #expect(format == "csv" ? result.output.hasPrefix("seq,time_ns,vcpu,kind,") : !texts.isEmpty)
+  }
+
+  /// What cannot be read is told by the status; what can is exported.
+  @Test(arguments: ["perfetto", "sarif", "jsonl", "csv", "std"]) func aDamagedTraceIsExported(format: String) throws {
+    let result = try Tool.run("export", "--format", format, Self.stored("damaged-truncated"))
+    #expect(result.status == 3 && result.error.contains("damaged-truncated.tape: ") && !result.output.isEmpty)
+    #expect(try Tool.run("export", "--format", format, Self.stored("damaged-text")).status == 3)
+    #expect(try Tool.run("export", "--format", format, folder.file("none.tape").path).status == 2)
+  }
+
   @Test func aSignalLeavesNothing() throws {
     let trace = folder.file("x.tape").path
     #expect(try Tool.run("generate", "--events", "300000", "-o", trace).status == 0)
