@@ -105,6 +105,11 @@ public enum JSON: Equatable, Sendable {
 
   private static func write(string: String, to out: inout String) {
     out += "\""
+    // Most need no escape.
+    guard string.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }) else {
+      out += string
+      return out += "\""
+    }
     for scalar in string.unicodeScalars {
       switch scalar {
       case "\"": out += "\\\""
@@ -130,5 +135,15 @@ public enum Hex {
   }
 
   /// Bytes, two digits each, without spaces.
-  public static func text(_ bytes: some Sequence<UInt8>) -> String { bytes.map { padded(UInt64($0), digits: 2) }.joined() }
+  public static func text(_ bytes: some Sequence<UInt8>) -> String {
+    var digits: [UInt8] = []
+    digits.reserveCapacity(2 * bytes.underestimatedCount)
+    for byte in bytes {
+      digits.append(digit(byte >> 4))
+      digits.append(digit(byte & 15))
+    }
+    return String(decoding: digits, as: UTF8.self)
+  }
+
+  private static func digit(_ value: UInt8) -> UInt8 { value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10 }
 }
