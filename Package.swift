@@ -80,7 +80,7 @@ let package = Package(
       resources: [.embedInCode("Page")]),
     module("Regression", in: "Analysis", needs: ["TraceFormat", "Analyzer", "Reports"]),
 
-    module("Exports", in: "Analysis", needs: ["TraceEvents", "TraceFormat", "Digests", "Analyzer", "Interchange", "Reports", "Timeline"]),
+    module("Exports", in: "Analysis", needs: ["TraceEvents", "TraceFormat", "Digests", "Analyzer", "Interchange", "Reports", "Timeline", "Symbols"]),
 
     // Command line: thin. TraceSuite is what runs stored traces: files and threads. TraceDatabase is a trace as SQLite's file.
     module("OutputFiles", in: "CommandLine", needs: ["CFiles"]),
@@ -110,7 +110,9 @@ let package = Package(
     tests("SymbolsTests", needs: ["ELFFormat", "Symbols"]),
     tests("TimelineTests", needs: ["TraceEvents", "TraceFormat", "Timeline"]),
     tests("RegressionTests", needs: ["TraceEvents", "TraceFormat", "Analyzer", "Reports", "Regression"]),
-    tests("ExportsTests", needs: ["TraceEvents", "TraceFormat", "TraceFile", "Digests", "Analyzer", "Races", "Interchange", "Reports", "Timeline", "Exports"]),
+    tests(
+      "ExportsTests",
+      needs: ["TraceEvents", "TraceFormat", "TraceFile", "Digests", "Analyzer", "Races", "Interchange", "Reports", "Timeline", "Exports", "Symbols"]),
     tests(
       "EndToEndTests",
       needs: [

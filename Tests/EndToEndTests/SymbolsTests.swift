@@ -158,6 +158,29 @@ struct SymbolsTests {
     #expect(try run("report", Self.stored("clean-hello"), "-o", "-").contains(#""symbols": {"rip": {}, "gpa": {}}"#))
   }
 
+  @Test(arguments: ["jsonl", "csv", "perfetto", "sarif"]) func exports(format: String) throws {
+    let folder = try Folder()
+    let map = try map(of: "integrity", in: folder)
+    let trace = Self.stored("fault-tree-ignore-mappings")
+    let plain = try run("export", "--format", format, trace)
+    #expect(!plain.contains("static_deny"))
+    let named = try run("export", "--format", format, trace, "--symbols", map)
+    let expected: [String] =
+      switch format {
+      case "jsonl": [#""gpa": "0x400010", "gpaSymbol": "static_deny+0x10", "rip": "0x100388", "ripSymbol": "work_denied+0x8""#, "from rip 0x100388 (work_"]
+      case "csv": [",0x400010,static_deny+0x10,0x100388,work_denied+0x8,"]
+      case "perfetto": ["0x400010 (static_deny+0x10)", "0x100388 (work_denied+0x8)", "writes the protected page 0x400000 (static_deny)"]
+      default: [#""gpaSymbol": "static_deny+0x10""#, #""ripSymbol": "work_denied+0x8""#, "the protected page 0x400000 (static_deny)"]
+      }
+    for text in expected { #expect(named.contains(text), "\(format): \(text)") }
+    if format == "sarif" {
+      let prints = /"pagetape\/v1": "[^"]*"/
+      #expect(named.matches(of: prints).map { String($0.output) } == plain.matches(of: prints).map { String($0.output) })
+    }
+    let std = try Tool.run("export", "--format", "std", trace, "--symbols", map)
+    #expect(std.status == 2 && std.error.contains("no place for names"))
+  }
+
   // MARK: Files
 
   /// An ELF file that is at hand: the tool itself, with an event at one of its own functions.

@@ -1,6 +1,7 @@
 import Exports
 import Foundation
 import Reports
+import Symbols
 import Testing
 import TraceEvents
 
@@ -82,10 +83,11 @@ import TraceEvents
       Event(.console, vcpu: Event.host, seq: 2, time: 20, data: Array("a, \"b\"\r\n".utf8)),
       Event(.guestEnter, vcpu: 1, seq: 3, time: 30, rip: 0xffff_ffff_8000_0000),
     ]
-    let bytes = Exported.bytes(CSVExport { $0 == 0xffff_ffff_8000_0000 ? "start, \"early\"" : nil }, events)
+    let symbols = try GuestSymbols(map: Array("ffffffff80000000 10 T start, \"early\"\n".utf8))
+    let bytes = Exported.bytes(CSVExport(symbols: symbols), events)
     let rows = try Self.rows(bytes)
     #expect(rows[1][9] == "-22" && rows[1][10] == "7" && rows[1][4] == "")
-    #expect(rows[2][2] == "" && rows[2][14] == events[1].story && events[1].story.contains(","))
+    #expect(rows[2][2] == "" && rows[2][14] == events[1].story && rows[1][7] == "" && events[1].story.contains(","))
     #expect(rows[3][6] == "0xffffffff80000000" && rows[3][7] == "start, \"early\"")
     #expect(String(decoding: bytes, as: UTF8.self).contains("\"start, \"\"early\"\"\""))
   }

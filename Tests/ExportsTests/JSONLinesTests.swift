@@ -1,6 +1,7 @@
 import Exports
 import Foundation
 import Reports
+import Symbols
 import Testing
 import TraceEvents
 import TraceFile
@@ -60,9 +61,12 @@ import TraceFormat
 
   @Test func addressesHaveNames() throws {
     let events = [Event(.writeTrap, vcpu: 0, seq: 1, gpa: 0x1000, rip: 0x2000, data: [1]), Event(.guestEnter, vcpu: 0, seq: 2, rip: 0x3000)]
-    let export = JSONLinesExport(header: TraceHeader(vcpuCount: 1), producer: "test") { ["table", "writer+0x4"][$0 == 0x1000 ? 0 : 1] }
+    let symbols = try GuestSymbols(map: Array("1000 8 D table\n1ffc 10 T writer\n".utf8))
+    let export = JSONLinesExport(header: TraceHeader(vcpuCount: 1), producer: "test", symbols: symbols)
     let lines = try Self.lines(Exported.bytes(export, events))
     #expect(lines[1]["gpaSymbol"] as? String == "table" && lines[1]["ripSymbol"] as? String == "writer+0x4")
-    #expect(lines[2]["gpaSymbol"] == nil && lines[2]["ripSymbol"] as? String == "writer+0x4")
+    #expect((lines[1]["detail"] as? String)?.contains("0x1000 (table)") == true)
+    // One address has no name, and the other is not there.
+    #expect(lines[2]["gpaSymbol"] == nil && lines[2]["ripSymbol"] is NSNull)
   }
 }

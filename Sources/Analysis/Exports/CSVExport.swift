@@ -1,5 +1,6 @@
 internal import Interchange
 internal import Reports
+public import Symbols
 public import TraceEvents
 
 /// A trace as a table (RFC 4180): a row an event, and one for what is missing, with columns that do not depend on the trace.
@@ -11,14 +12,14 @@ public struct CSVExport: ~Copyable, EventExport {
     "seq", "time_ns", "vcpu", "kind", "gpa", "gpa_symbol", "rip", "rip_symbol", "cause", "a", "b", "c", "d", "data", "detail",
   ]
 
-  private let symbol: (UInt64) -> String?
+  private let symbols: GuestSymbols?
   private var text = TextBuffer()
   private var isFirst = true
   /// Of the last event: when a hole begins.
   private var time: UInt64 = 0
 
-  /// `symbol` names addresses, where they have names.
-  public init(symbol: @escaping (UInt64) -> String? = { _ in nil }) { self.symbol = symbol }
+  /// `symbols` put names beside addresses: in columns of their own, and in `detail`.
+  public init(symbols: GuestSymbols? = nil) { self.symbols = symbols }
 
   public mutating func begin() {
     for name in Self.columns { add(name) }
@@ -32,15 +33,15 @@ public struct CSVExport: ~Copyable, EventExport {
     add(decimal: event.time)
     if event.vcpu == Event.host { add("") } else { add(decimal: UInt64(event.vcpu)) }
     add(event.kind.name)
-    add(address: event.gpa, columns.contains(.gpa))
-    add(address: event.rip, columns.contains(.rip))
+    add(address: event.gpa, columns.contains(.gpa)) { $0.place(gpa: $1) }
+    add(address: event.rip, columns.contains(.rip)) { $0.place(rip: $1) }
     if event.cause > 0 { add(decimal: event.cause) } else { add("") }
     add(number: event.a, columns.contains(.a))
     add(number: event.b, columns.contains(.b))
     add(columns.contains(.c) ? Hex.text(event.c) : "")
     add(number: event.d, columns.contains(.d))
     add(columns.contains(.data) ? Hex.text(event.data) : "")
-    add(event.story)
+    add(event.story(symbols))
     endRow()
   }
 
@@ -80,9 +81,9 @@ public struct CSVExport: ~Copyable, EventExport {
 
   private mutating func add(number value: UInt64, _ isCarried: Bool) { add(isCarried ? "\(Int64(bitPattern: value))" : "") }
 
-  private mutating func add(address: UInt64, _ isCarried: Bool) {
+  private mutating func add(address: UInt64, _ isCarried: Bool, _ place: (GuestSymbols, UInt64) -> SymbolTable.Place?) {
     add(isCarried ? Hex.text(address) : "")
-    add(isCarried ? symbol(address) ?? "" : "")
+    add(isCarried ? symbols.flatMap { place($0, address) }?.text ?? "" : "")
   }
 
   /// In quotation marks where it has to be.

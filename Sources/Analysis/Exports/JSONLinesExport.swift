@@ -1,5 +1,6 @@
 internal import Interchange
 internal import Reports
+public import Symbols
 public import TraceEvents
 public import TraceFormat
 
@@ -9,15 +10,15 @@ public import TraceFormat
 public struct JSONLinesExport: ~Copyable, EventExport {
   private let header: TraceHeader
   private let producer: String
-  private let symbol: (UInt64) -> String?
+  private let symbols: GuestSymbols?
   private var text = TextBuffer()
   private var tally = Tally()
 
-  /// `symbol` names addresses, where they have names.
-  public init(header: TraceHeader, producer: String, symbol: @escaping (UInt64) -> String? = { _ in nil }) {
+  /// `symbols` put names beside addresses, in `gpaSymbol`, `ripSymbol` and `detail`.
+  public init(header: TraceHeader, producer: String, symbols: GuestSymbols? = nil) {
     self.header = header
     self.producer = producer
-    self.symbol = symbol
+    self.symbols = symbols
   }
 
   public mutating func begin() {
@@ -27,12 +28,7 @@ public struct JSONLinesExport: ~Copyable, EventExport {
   public mutating func take(_ event: Event) {
     tally.events += 1
     if event.kind == .eventsLost { tally.lost &+= event.a }
-    var members = event.members(nil)
-    let columns = event.kind.row?.columns ?? []
-    if columns.contains(.gpa), let name = symbol(event.gpa) { members.append(("gpaSymbol", .string(name))) }
-    if columns.contains(.rip), let name = symbol(event.rip) { members.append(("ripSymbol", .string(name))) }
-    members.append(("detail", .string(event.story)))
-    add("event", members)
+    add("event", event.members(symbols) + [("detail", .string(event.story(symbols)))])
   }
 
   public mutating func noteHole(lostEvents: UInt64, firstSeq: UInt64, lastSeq: UInt64, damage: String?) {

@@ -1,5 +1,6 @@
 internal import Analyzer
 internal import Reports
+internal import Symbols
 internal import TraceEvents
 
 /// What happens at one moment: signals, alerts, findings.
@@ -24,20 +25,18 @@ extension PerfettoExport {
       [
         ("rule", .string(finding.rule.rawValue)), ("severity", .string(finding.rule.severity.rawValue)), ("event", .number(finding.seq)),
         ("count", .number(finding.count)), ("expected", .string(finding.expected)), ("observed", .string(finding.observed)),
-        ("gpa", .optional(finding.gpa) { .string(named($0)) }), ("rip", .optional(finding.rip) { .string(named($0)) }),
+        ("gpa", .optional(finding.gpa) { .string(symbols.gpa($0)) }), ("rip", .optional(finding.rip) { .string(symbols.rip($0)) }),
         ("because", .array(finding.because.map { .string("[\($0.seq)] \($0.what)") })),
       ].filter { $0.value != .null })
   }
 
   /// What the operands mean, and which event it is.
   func arguments(_ event: Event) -> [(key: String, value: JSON)] {
-    var arguments: [(key: String, value: JSON)] = [("event", .number(event.seq)), ("detail", .string(event.story))]
+    var arguments: [(key: String, value: JSON)] = [("event", .number(event.seq)), ("detail", .string(event.story(symbols)))]
     let columns = event.kind.row?.columns ?? []
-    if columns.contains(.gpa), event.gpa != 0 { arguments.append(("gpa", .string(named(event.gpa)))) }
-    if columns.contains(.rip), event.rip != 0 { arguments.append(("rip", .string(named(event.rip)))) }
+    if columns.contains(.gpa), event.gpa != 0 { arguments.append(("gpa", .string(symbols.gpa(event.gpa)))) }
+    if columns.contains(.rip), event.rip != 0 { arguments.append(("rip", .string(symbols.rip(event.rip)))) }
     if event.cause > 0 { arguments.append(("cause", .number(event.cause))) }
     return arguments
   }
-
-  private func named(_ address: UInt64) -> String { symbol(address).map { "\(Hex.text(address)) (\($0))" } ?? Hex.text(address) }
 }

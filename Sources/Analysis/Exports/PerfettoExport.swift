@@ -1,6 +1,7 @@
 public import Analyzer
 internal import Interchange
 internal import Reports
+public import Symbols
 internal import Timeline
 public import TraceEvents
 public import TraceFormat
@@ -14,7 +15,7 @@ public struct PerfettoExport: ~Copyable, EventExport {
   var machine: MachineLanes
   var flows = SignalFlows()
   let unanswered: UnansweredSignals
-  let symbol: (UInt64) -> String?
+  let symbols: GuestSymbols?
   private let about: [(key: String, value: JSON)]
   private let name: String
   private let vcpuCount: Int
@@ -27,15 +28,15 @@ public struct PerfettoExport: ~Copyable, EventExport {
   private var events: UInt64 = 0
 
   /// `name` is the trace's, as its user calls it; `start` the machine before the first event, where the trace does not begin with the recording; `unanswered`
-  /// was shown the whole trace before; `symbol` names addresses, where they have names.
+  /// was shown the whole trace before; `symbols` put names beside addresses.
   public init(
     name: String, producer: String, header: TraceHeader, findings: [Finding], unanswered: UnansweredSignals, from start: MachineState? = nil,
-    symbol: @escaping (UInt64) -> String? = { _ in nil }
+    symbols: GuestSymbols? = nil
   ) {
     self.name = name
     self.unanswered = unanswered
-    self.symbol = symbol
-    self.findings = findings.sorted { $0.seq > $1.seq }
+    self.symbols = symbols
+    self.findings = findings.map { $0.naming(symbols) }.sorted { $0.seq > $1.seq }
     vcpuCount = header.vcpuCount
     machine = MachineLanes(vcpuCount: header.vcpuCount, from: start)
     shown = Array(repeating: .offline, count: header.vcpuCount) + [.normal]

@@ -1,5 +1,6 @@
 internal import Analyzer
 internal import Reports
+internal import Symbols
 
 extension SARIFLog {
   /// An event of a flow.
@@ -38,14 +39,14 @@ extension SARIFLog {
   }
 
   private func words(_ access: Finding.Access) -> String {
-    let from = access.rip.map { " from rip \(symbol($0) ?? Hex.text($0))" } ?? ""
+    let from = access.rip.map { " from rip \(symbols.rip($0))" } ?? ""
     let bytes = Count.text(access.length, "byte")
     return switch access.what {
-    case .read: "reads \(bytes) at \(Hex.text(access.gpa))\(from)"
-    case .write: "writes \(bytes) at \(Hex.text(access.gpa))\(from)"
-    case .attempt: "tries to write \(bytes) at \(Hex.text(access.gpa))\(from)"
-    case .install: "puts a write trace on \(bytes) from \(Hex.text(access.gpa))"
-    case .remove: "takes the write trace off \(bytes) from \(Hex.text(access.gpa))"
+    case .read: "reads \(bytes) at \(symbols.gpa(access.gpa))\(from)"
+    case .write: "writes \(bytes) at \(symbols.gpa(access.gpa))\(from)"
+    case .attempt: "tries to write \(bytes) at \(symbols.gpa(access.gpa))\(from)"
+    case .install: "puts a write trace on \(bytes) from \(symbols.gpa(access.gpa))"
+    case .remove: "takes the write trace off \(bytes) from \(symbols.gpa(access.gpa))"
     }
   }
 

@@ -1,10 +1,13 @@
 internal import Analyzer
 internal import Reports
+internal import Symbols
 internal import TraceEvents
 
 extension SARIFLog {
   func result(_ finding: Finding) -> JSON {
+    // With or without names a finding is the same one.
     let fingerprint = FindingFingerprint(finding).text
+    let finding = finding.naming(symbols)
     let flows = codeFlows(finding)
     return .object(
       [
@@ -27,16 +30,12 @@ extension SARIFLog {
 
   private func properties(_ finding: Finding) -> [(key: String, value: JSON)] {
     var properties: [(key: String, value: JSON)] = [("event", .number(finding.seq)), ("vcpu", .optional(finding.vcpu) { .number(UInt64($0)) })]
-    if let gpa = finding.gpa { properties += address("gpa", gpa) }
-    if let rip = finding.rip { properties += address("rip", rip) }
+    if let gpa = finding.gpa { properties += [("gpa", .hex(gpa))] + symbols.gpaMember(gpa) }
+    if let rip = finding.rip { properties += [("rip", .hex(rip))] + symbols.ripMember(rip) }
     if let time = named.places[finding.seq]?.time { properties.append(("time", .number(time))) }
     properties.append(("also", .array(finding.also.map { .string($0.rawValue) })))
     if case .race(_, _, let missing) = finding.evidence { properties.append(("missing", .string(missing))) }
     return properties
-  }
-
-  private func address(_ name: String, _ address: UInt64) -> [(key: String, value: JSON)] {
-    [(name, .hex(address))] + (symbol(address).map { [("\(name)Symbol", .string($0))] } ?? [])
   }
 
   // MARK: Places

@@ -1,5 +1,6 @@
 public import Analyzer
 public import Reports
+public import Symbols
 internal import TraceEvents
 
 /// A verdict as a SARIF 2.1.0 log of one run, for code scanning and for editors.
@@ -32,13 +33,13 @@ public struct SARIFLog {
   public var damage: [String]
   /// Which bytes of the file hold an event, among others.
   public var bytes: (UInt64) -> Range<UInt64>?
-  /// The name of an instruction's or of memory's address, where there is one.
-  public var symbol: (UInt64) -> String?
+  /// Of the guest: names beside addresses.
+  public var symbols: GuestSymbols?
 
   /// `named` was shown the trace.
   public init(
     artifact: Artifact, version: String, verdict: Verdict, named: NamedEvents, damage: [String], bytes: @escaping (UInt64) -> Range<UInt64>?,
-    symbol: @escaping (UInt64) -> String? = { _ in nil }
+    symbols: GuestSymbols? = nil
   ) {
     self.artifact = artifact
     self.version = version
@@ -46,7 +47,7 @@ public struct SARIFLog {
     self.named = named
     self.damage = damage
     self.bytes = bytes
-    self.symbol = symbol
+    self.symbols = symbols
   }
 
   /// The whole file.
@@ -80,7 +81,7 @@ public struct SARIFLog {
         "properties",
         .object([
           ("verdict", .string(verdict.outcome.rawValue)), ("events", .number(verdict.events)), ("lost", .number(verdict.lost)),
-          ("undecided", .array(verdict.undecided.map { .string($0) })),
+          ("undecided", .array(verdict.naming(symbols).undecided.map { .string($0) })),
         ])
       ),
     ])
@@ -116,7 +117,7 @@ public struct SARIFLog {
       losses.map { loss in
         notification("warning", loss.observed, [("descriptor", Self.descriptor(loss.rule)), ("locations", .array([place(loss.seq, vcpu: loss.vcpu)]))])
       } + damage.prefix(Self.damageTold).map { notification("warning", $0, [("descriptor", Self.descriptor(.traceDamaged))]) }
-      + verdict.undecided.map { notification("note", "Undecided: \($0)", []) }
+      + verdict.naming(symbols).undecided.map { notification("note", "Undecided: \($0)", []) }
     return .object([
       ("executionSuccessful", .bool(true)), ("exitCode", .number(isIncomplete ? 3 : 0)), ("toolExecutionNotifications", .array(notifications)),
     ])

@@ -1,22 +1,23 @@
-internal import Symbols
+package import Symbols
 
 /// Names beside numbers, where there are symbols and the number lies in one: the number itself is always there.
-extension GuestSymbols? {
+extension Optional where Wrapped == GuestSymbols {
   /// `0x100256 (round+0x12)`, or the number alone.
-  func rip(_ rip: UInt64) -> String { Self.text(rip, self?.place(rip: rip)) }
+  package func rip(_ rip: UInt64) -> String { Self.text(rip, self?.place(rip: rip)) }
 
   /// The same for a guest-physical address.
-  func gpa(_ gpa: UInt64) -> String { Self.text(gpa, self?.place(gpa: gpa)) }
+  package func gpa(_ gpa: UInt64) -> String { Self.text(gpa, self?.place(gpa: gpa)) }
 
-  private static func text(_ number: UInt64, _ place: SymbolTable.Place?) -> String { Hex.text(number) + (place.map { " (\($0.text))" } ?? "") }
+  /// The same for a place that is known.
+  package static func text(_ number: UInt64, _ place: SymbolTable.Place?) -> String { Hex.text(number) + (place.map { " (\($0.text))" } ?? "") }
 
   // MARK: JSON
 
   /// A member that stands behind `rip`, and only where there are symbols: null for an address that has no name.
-  func ripMember(_ rip: UInt64?, _ key: String = "ripSymbol") -> [(key: String, value: JSON)] { member(key) { rip.flatMap($0.place(rip:)) } }
+  package func ripMember(_ rip: UInt64?, _ key: String = "ripSymbol") -> [(key: String, value: JSON)] { member(key) { rip.flatMap($0.place(rip:)) } }
 
   /// The same for `gpa`.
-  func gpaMember(_ gpa: UInt64?, _ key: String = "gpaSymbol") -> [(key: String, value: JSON)] { member(key) { gpa.flatMap($0.place(gpa:)) } }
+  package func gpaMember(_ gpa: UInt64?, _ key: String = "gpaSymbol") -> [(key: String, value: JSON)] { member(key) { gpa.flatMap($0.place(gpa:)) } }
 
   private func member(_ key: String, _ place: (GuestSymbols) -> SymbolTable.Place?) -> [(key: String, value: JSON)] {
     map { [(key, .optional(place($0)) { .string($0.text) })] } ?? []

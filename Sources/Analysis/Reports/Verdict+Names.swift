@@ -13,7 +13,7 @@ extension Verdict {
 }
 
 extension Finding {
-  func naming(_ symbols: GuestSymbols?) -> Finding {
+  package func naming(_ symbols: GuestSymbols?) -> Finding {
     guard symbols != nil else { return self }
     var (gpas, rips) = (gpa.map { [$0] } ?? [], rip.map { [$0] } ?? [])
     if case .race(let first, let second, _) = evidence {

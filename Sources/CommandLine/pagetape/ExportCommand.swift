@@ -5,6 +5,7 @@ import Exports
 import Interchange
 import OutputFiles
 import Reports
+import Symbols
 import TraceFile
 import TraceFormat
 
@@ -29,7 +30,8 @@ struct ExportCommand: ParsableCommand {
       Help.Example("all events for jq", "pagetape export --format jsonl boot.tape | jq 'select(.kind==\"alert\")'"),
       Help.Example("all events for pandas or DuckDB", "pagetape export --format csv boot.tape -o boot.csv"),
       Help.Example("query a trace with SQL", "pagetape export --format sqlite boot.tape -o boot.sqlite"),
-      Help.Example("hand a trace to a race detector that reads RAPID's format", "pagetape export --format std boot.tape > boot.std")))
+      Help.Example("hand a trace to a race detector that reads RAPID's format", "pagetape export --format std boot.tape > boot.std"),
+      Help.Example("every event a line, with the names of the guest's functions", "pagetape export --format jsonl --symbols vmlinux boot.tape")))
 
   enum Format: String, ExpressibleByArgument, CaseIterable { case perfetto, sarif, jsonl, csv, sqlite, std }
 
@@ -37,43 +39,49 @@ struct ExportCommand: ParsableCommand {
   @Option(help: "perfetto, sarif, jsonl, csv, sqlite or std.") var format = Format.std
   @Option(name: .shortAndLong, help: ArgumentHelp("Where it goes; - is standard output.", valueName: "file"), completion: .file()) var output = "-"
   @Flag(help: "Overwrite the output.") var force = false
+  @OptionGroup var names: SymbolOptions
 
   func validate() throws {
+    if names.symbols != nil, format == .std || format == .sqlite {
+      throw ValidationError("--format \(format.rawValue) has no place for names: --symbols goes with perfetto, sarif, jsonl and csv")
+    }
     guard format == .sqlite, output == "-" else { return }
     throw ValidationError("--format sqlite needs -o FILE: a database is not written from its start to its end, so it cannot go to standard output")
   }
 
   func run() throws {
+    let symbols = try names.load()
     let reader = try Traces.open(file)
     guard output == "-" || !reader.isSameFile(as: output) else { throw Failure("\(output): cannot write a trace's export onto the trace") }
-    let done = try export(reader, to: OutputFile(output, overwrites: force))
+    let done = try export(reader, symbols, to: OutputFile(output, overwrites: force))
     if output != "-" { try Terminal.output("\(output): \(Count.text(done.events, "event")), \(Count.bytes(done.bytes))\n") }
     Traces.report(reader.damage, path: file)
     if !reader.damage.isEmpty { try ExitStatus.incomplete.end() }
   }
 
-  private func export(_ reader: TraceReader, to output: consuming OutputFile) throws -> (events: UInt64, bytes: UInt64) {
+  private func export(_ reader: TraceReader, _ symbols: GuestSymbols?, to output: consuming OutputFile) throws -> (events: UInt64, bytes: UInt64) {
     let producer = "pagetape \(Version.text)"
     return switch format {
     case .sqlite: try database(of: reader, to: output)
     case .std: try ExportPass.run(TraceExport(vcpuCount: reader.header.vcpuCount), reader, to: output)
-    case .jsonl: try ExportPass.run(JSONLinesExport(header: reader.header, producer: producer), reader, to: output)
-    case .perfetto: try ExportPass.run(perfetto(reader, producer), reader, to: output)
-    case .sarif: try write(sarif(reader), to: output)
-    case .csv: try ExportPass.run(CSVExport(), reader, to: output)
+    case .jsonl: try ExportPass.run(JSONLinesExport(header: reader.header, producer: producer, symbols: symbols), reader, to: output)
+    case .perfetto: try ExportPass.run(perfetto(reader, producer, symbols), reader, to: output)
+    case .sarif: try write(sarif(reader, symbols), to: output)
+    case .csv: try ExportPass.run(CSVExport(symbols: symbols), reader, to: output)
     }
   }
 
-  private func perfetto(_ reader: TraceReader, _ producer: String) -> PerfettoExport {
+  private func perfetto(_ reader: TraceReader, _ producer: String, _ symbols: GuestSymbols?) -> PerfettoExport {
     var unanswered = UnansweredSignals()
     reader.run(&unanswered)
     unanswered.finish()
     let start = reader.beginsTail ? reader.numbers.map { reader.readState(at: $0.lowerBound) } : nil
     return PerfettoExport(
-      name: name, producer: producer, header: reader.header, findings: Replay.verdict(of: reader).findings, unanswered: unanswered, from: start?.state)
+      name: name, producer: producer, header: reader.header, findings: Replay.verdict(of: reader).findings, unanswered: unanswered, from: start?.state,
+      symbols: symbols)
   }
 
-  private func sarif(_ reader: TraceReader) -> SARIFLog {
+  private func sarif(_ reader: TraceReader, _ symbols: GuestSymbols?) -> SARIFLog {
     let verdict = Replay.verdict(of: reader)
     var named = NamedEvents(verdict.findings)
     reader.run(&named)
@@ -81,7 +89,7 @@ struct ExportCommand: ParsableCommand {
     reader.readBytes { hash.update($0) }
     return SARIFLog(
       artifact: SARIFLog.Artifact(path: file == "-" ? nil : file, size: reader.size, digest: hash.hexadecimal()), version: Version.text, verdict: verdict,
-      named: named, damage: reader.damage.map { "\($0)" }, bytes: { reader.bytes(ofEvent: $0) })
+      named: named, damage: reader.damage.map { "\($0)" }, bytes: { reader.bytes(ofEvent: $0) }, symbols: symbols)
   }
 
   private func write(_ log: SARIFLog, to output: consuming OutputFile) throws -> (events: UInt64, bytes: UInt64) {
