@@ -31,6 +31,12 @@ struct BisectTests {
     #expect(try Tool.run("replay", "--bisect", alone.path, "--expect", CorpusTests.folder.appendingPathComponent("clean-brief-3.expected").path).status == 125)
   }
 
+  /// Bad use is no bad commit, wherever the verb stands.
+  @Test(arguments: [["replay", "--bisect"], ["--bisect", "replay", "x.tape"], ["replay", "x.tape", "--bisect", "--rule", "none/*"]])
+  func badUseIsSkipped(arguments: [String]) throws {
+    #expect(try Tool.run(arguments).status == 125)
+  }
+
   /// Eight versions of a project whose recording goes wrong at the sixth; at the fourth it cannot be read.
   @Test func gitFindsTheCommit() throws {
     let folder = try Folder()

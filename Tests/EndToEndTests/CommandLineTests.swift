@@ -69,7 +69,9 @@ struct CommandLineTests {
 
   @Test(arguments: [
     (["replya", "x"], "there is no verb 'replya' (did you mean \"replay\"?)"), (["help", "recrod"], "(did you mean \"record\"?)"),
-    (["replay", "--formt", "json", "x"], "Did you mean '--format'?"), (["replay", "--format", "jsn", "x"], "'text' and 'json'"),
+    (["replay", "--formt", "json", "x"], "Did you mean '--format'?"), (["replay", "--format", "jsn", "x"], "'text' and 'json'. (did you mean \"json\"?)"),
+    (["replay", "--color", "alwys", "x"], "(did you mean \"always\"?)"), (["record", "--schedule", "serail", "-o", "x"], "(did you mean \"serial\"?)"),
+    (["replay", "--rule", "stpo/*", "x"], "(did you mean \"stop/*\"?)"), (["minimize", "--rule", "raec/*", "-o", "y", "x"], "(did you mean \"race/*\"?)"),
     (["replay", "--rule", "stop/map-erly", "x"], "no rule matches 'stop/map-erly'"),
     (["replay", "--rule", "tree/node-wirte", "x"], "(did you mean \"tree/node-write\"?)"),
     (["record", "--guest", "integrty", "-o", "x"], "did you mean integrity?"),
@@ -104,14 +106,18 @@ struct CommandLineTests {
     if verb != "blame" { #expect(always.output.contains("\u{1b}[")) }
     let forced = try Tool.run(["-u", "NO_COLOR", "CLICOLOR_FORCE=1", Tool.path, verb, trace] + more, path: "/usr/bin/env")
     #expect(forced.output == always.output)
-    let refused = try Tool.run(["CLICOLOR_FORCE=1", "NO_COLOR=1", Tool.path, verb, trace] + more, path: "/usr/bin/env")
+    for (value, isForced) in [("1", true), ("true", true), ("0", false), ("", false)] {
+      let result = try Tool.run(["-u", "NO_COLOR", "-u", "CLICOLOR_FORCE", "FORCE_COLOR=\(value)", Tool.path, verb, trace] + more, path: "/usr/bin/env")
+      #expect(result.output == (isForced ? always : plain).output, "FORCE_COLOR=\(value)")
+    }
+    let refused = try Tool.run(["CLICOLOR_FORCE=1", "FORCE_COLOR=1", "NO_COLOR=1", Tool.path, verb, trace] + more, path: "/usr/bin/env")
     #expect(refused.output == plain.output)
   }
 
   @Test(arguments: ["bash", "zsh", "fish"]) func completionsKnowTheNames(shell: String) throws {
     let script = try Tool.run("--generate-completion-script", shell)
     #expect(script.status == 0)
-    for name in ["stop/map-early", "integrity", "stop/region-exposed", "page-write", "blame", "never", "perfetto", "sarif"] {
+    for name in ["stop/map-early", "integrity", "stop/region-exposed", "page-write", "blame", "never", "registers", "stop/*", "perfetto", "sarif"] {
       #expect(script.output.contains(name), "\(shell): \(name)")
     }
     if shell == "bash" {

@@ -1,4 +1,4 @@
-/// Which names are meant: one with `*` or `?` in it must match the whole name, any other must occur in it.
+/// Which files are meant. A text must occur in the path. One with `*` or `?` in it must match the whole path, or, where it has no slash, the file's name.
 public struct NamePattern: Hashable, Sendable {
   private let pattern: [UInt8]
   private let isGlob: Bool
@@ -9,8 +9,15 @@ public struct NamePattern: Hashable, Sendable {
   }
 
   /// `*` stands for any run of bytes, slashes too, `?` for one.
-  public func matches(_ name: String) -> Bool {
-    let name = Array(name.utf8)
+  public func matches(_ path: String) -> Bool {
+    let path = Array(path.utf8)
+    if matches(path[...]) { return true }
+    guard isGlob, !pattern.contains(UInt8(ascii: "/")), let slash = path.lastIndex(of: UInt8(ascii: "/")) else { return false }
+    return matches(path[(slash + 1)...])
+  }
+
+  private func matches(_ bytes: ArraySlice<UInt8>) -> Bool {
+    let name = Array(bytes)
     var (at, inside) = (0, 0)
     // Where to go on when what follows the last star did not fit: one byte further.
     var star: (pattern: Int, name: Int)?

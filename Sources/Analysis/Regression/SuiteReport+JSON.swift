@@ -9,7 +9,7 @@ extension SuiteReport {
       ("version", .string(version)),
       ("shard", .optional(shard) { .object([("index", .number(UInt64($0.index))), ("count", .number(UInt64($0.count)))]) }),
       ("suiteCount", .number(UInt64(suiteCount))),
-      ("suiteDigest", .string(suiteDigest)),
+      ("suiteDigest", .optional(suiteDigest) { .string($0) }),
       ("seconds", .decimal(seconds)),
       ("tally", .object(tally)),
       ("results", .array(results.map(\.json))),

@@ -48,8 +48,8 @@ extension SuiteReport {
     }
     if report.suiteDigest != other.suiteDigest || report.suiteCount != other.suiteCount {
       throw MergeError(
-        "\(name) is of a suite of \(report.suiteCount) (\(report.suiteDigest)), \(first.name) of one of \(other.suiteCount) (\(other.suiteDigest)): "
-          + "other traces, or other arguments")
+        "\(name) is of a suite of \(report.suiteCount) (\(report.suiteDigest ?? "-")), \(first.name) of one of \(other.suiteCount) "
+          + "(\(other.suiteDigest ?? "-")): other traces, or other arguments")
     }
   }
 

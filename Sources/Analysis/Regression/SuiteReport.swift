@@ -28,14 +28,14 @@ public struct SuiteReport: Hashable, Sendable, Codable {
   public var shard: Shard?
   /// Traces and lone expectations of the whole suite.
   public var suiteCount: Int
-  /// A digest of their names and sizes: shards belong together where it is the same.
-  public var suiteDigest: String
+  /// Of a shard: a digest of their names and contents. Shards belong together where it is the same.
+  public var suiteDigest: String?
   /// Wall time of the run; of a merged one, of its slowest shard.
   public var seconds: Double
   /// In the order of the suite.
   public var results: [TraceResult]
 
-  public init(version: String, shard: Shard?, suiteCount: Int, suiteDigest: String, seconds: Double, results: [TraceResult]) {
+  public init(version: String, shard: Shard?, suiteCount: Int, suiteDigest: String?, seconds: Double, results: [TraceResult]) {
     self.version = version
     self.shard = shard
     self.suiteCount = suiteCount

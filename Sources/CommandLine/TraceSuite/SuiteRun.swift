@@ -35,6 +35,8 @@ public struct SuiteRun: Sendable {
   /// the run ends.
   public func run(version: String, tell: @escaping @Sendable (TraceResult) -> Bool) -> SuiteReport {
     let start = ContinuousClock.now
+    // Before anything is updated. Only shards are ever held against each other.
+    let digest = options.shard.map { _ in suite.digest }
     let progress = SuiteProgress(entries.count, failsFast: options.failsFast, tell)
     let jobs = min(options.jobs ?? WorkerThreads.cpuCount, max(1, entries.count))
     WorkerThreads.run(jobs) {
@@ -44,9 +46,14 @@ public struct SuiteRun: Sendable {
         progress.put(judge(entry, readsAhead: jobs == 1 && (entry.traceSize ?? 0) > 1 << 20), at: index)
       }
     }
-    let results = zip(entries, progress.results).map { entry, result in result ?? TraceResult(trace: entry.trace, status: .notRun) }
+    let results = zip(entries, progress.results).map { entry, result in
+      var result = result ?? TraceResult(trace: entry.trace, status: .notRun)
+      // Each shard may be run in another folder.
+      if options.shard != nil { result.trace = entry.name }
+      return result
+    }
     return SuiteReport(
-      version: version, shard: options.shard, suiteCount: suite.entries.count, suiteDigest: suite.digest, seconds: (ContinuousClock.now - start) / .seconds(1),
+      version: version, shard: options.shard, suiteCount: suite.entries.count, suiteDigest: digest, seconds: (ContinuousClock.now - start) / .seconds(1),
       results: results)
   }
 }

@@ -7,7 +7,7 @@ struct ColorOptions: ParsableArguments {
     case auto, always, never
   }
 
-  @Option(help: "auto: on a terminal, unless NO_COLOR is set, or where CLICOLOR_FORCE is. Or always, or never.") var color = Choice.auto
+  @Option(help: "auto: on a terminal, unless NO_COLOR is set, or where CLICOLOR_FORCE or FORCE_COLOR is. Or always, or never.") var color = Choice.auto
 
   var style: TextStyle {
     switch color {

@@ -23,18 +23,20 @@ struct DiffCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "What does not count: data, rip, registers (their digests), cause, or a kind of event as in page-write; may be given several times.",
-      valueName: "what"))
+      valueName: "what"), completion: .list(Self.ignorable))
   var ignore: [String] = []
   @Option(help: "text or json.") var format = OutputFormat.text
   @OptionGroup var colors: ColorOptions
   @OptionGroup var names: SymbolOptions
 
+  /// What --ignore takes.
+  private static let ignorable = EventFingerprint.Part.allCases.map(\.rawValue) + EventKind.table.map(\.name)
+
   func validate() throws {
     if a == "-", b == "-" { throw ValidationError("only one of the two can be standard input") }
-    let names = EventFingerprint.Part.allCases.map(\.rawValue) + EventKind.table.map(\.name)
-    for name in ignore where !names.contains(name) {
+    for name in ignore where !Self.ignorable.contains(name) {
       throw ValidationError(
-        "--ignore takes data, rip, registers, cause or a kind of event, not '\(name)'\(Suggestion.text(for: name, among: names))")
+        "--ignore takes data, rip, registers, cause or a kind of event, not '\(name)'\(Suggestion.text(for: name, among: Self.ignorable))")
     }
   }
 

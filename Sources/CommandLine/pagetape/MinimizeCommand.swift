@@ -20,7 +20,7 @@ struct MinimizeCommand: ParsableCommand {
       Help.Example("those that show what was found at event 4711", "pagetape minimize --rule '*' --at 4711 boot.tape -o small.tape")))
 
   @Argument(help: "The trace; - is standard input.", completion: .file(extensions: ["tape"])) var file: String
-  @Option(help: "Show the first finding of a rule whose name matches, as in 'stop/*'.") var rule: String
+  @Option(help: "Show the first finding of a rule whose name matches, as in 'stop/*'.", completion: .list(RuleArgument.names)) var rule: String
   @Option(help: ArgumentHelp("Show what is found at this event: the one that replay names, or a repeat of it.", valueName: "seq")) var at: UInt64?
   @Option(name: .shortAndLong, help: ArgumentHelp("Where the small trace goes.", valueName: "file.tape")) var output: String
   @Flag(help: "Overwrite the output.") var force = false

@@ -36,7 +36,7 @@ struct Pagetape: ParsableCommand {
       Glibc.exit(ExitStatus.badUse.rawValue)
     } catch {
       let code = exitCode(for: error)
-      let text = UsageLines.wrapped(fullMessage(for: error))
+      let text = UsageLines.wrapped(Suggestion.added(toParserMessage: fullMessage(for: error)))
       if code == .success {
         print(text)
         Glibc.exit(ExitStatus.clean.rawValue)
@@ -56,5 +56,8 @@ struct Pagetape: ParsableCommand {
   }
 
   /// Whether 'git bisect run' looks at the status. It takes 2 for a bad commit; a rule that this version does not know, say, makes none.
-  private static var isBisecting: Bool { CommandLine.arguments.dropFirst().first == "replay" && CommandLine.arguments.contains("--bisect") }
+  private static var isBisecting: Bool {
+    let arguments = CommandLine.arguments.dropFirst()
+    return arguments.first { !$0.hasPrefix("-") } == "replay" && arguments.contains("--bisect")
+  }
 }

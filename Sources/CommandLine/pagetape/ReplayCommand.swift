@@ -26,7 +26,7 @@ struct ReplayCommand: ParsableCommand {
   @Option(help: "text or json.") var format = OutputFormat.text
   @OptionGroup var colors: ColorOptions
   @OptionGroup var names: SymbolOptions
-  @Option(help: "Judge only the rules whose name matches, as in 'stop/*'.", completion: .list(Rule.allCases.map(\.name))) var rule: String?
+  @Option(help: "Judge only the rules whose name matches, as in 'stop/*'.", completion: .list(RuleArgument.names)) var rule: String?
   @Option(help: ArgumentHelp("Judge nothing, but show the machine right after this event.", valueName: "seq")) var at: UInt64?
   @Option(help: ArgumentHelp("With --at: how many ranges of traces, and how many entries of the tree, are shown at most.", valueName: "n"))
   var limit = 1000

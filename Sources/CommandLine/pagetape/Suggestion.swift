@@ -25,6 +25,16 @@ enum Suggestion {
     return text(nearest(to: name, among: names.prefix(10_000), within: max(2, name.count / 4)).map { folder + $0 })
   }
 
+  /// The parser says which values an option takes, but not which was probably meant.
+  static func added(toParserMessage message: String) -> String {
+    var lines = message.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    guard lines[0].hasPrefix("Error: The value '"), let choices = lines[0].firstRange(of: "Please provide one of ") else { return message }
+    let quoted = { (text: Substring) in text.split(separator: "'", omittingEmptySubsequences: false).enumerated().filter { $0.offset % 2 == 1 } }
+    guard let typed = quoted(lines[0][..<choices.lowerBound]).first?.element else { return message }
+    lines[0] += text(for: String(typed), among: quoted(lines[0][choices.upperBound...]).map { String($0.element) })
+    return lines.joined(separator: "\n")
+  }
+
   /// Levenshtein's.
   static func distance(_ left: String, _ right: String) -> Int {
     let target = Array(right)

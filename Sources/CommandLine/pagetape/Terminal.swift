@@ -4,10 +4,10 @@ import Reports
 
 /// Standard output and standard error, and whether a person is looking.
 enum Terminal {
-  /// Colours on a terminal only, or where CLICOLOR_FORCE is set and not 0; and not where NO_COLOR is set (https://no-color.org).
+  /// Colours on a terminal only, or where CLICOLOR_FORCE or FORCE_COLOR is set and not 0; and not where NO_COLOR is set (https://no-color.org).
   static var style: TextStyle {
-    let force = environment("CLICOLOR_FORCE")
-    let wants = isatty(STDOUT_FILENO) == 1 || !(force.isEmpty || force == "0")
+    let isForced = ["CLICOLOR_FORCE", "FORCE_COLOR"].contains { !["", "0"].contains(environment($0)) }
+    let wants = isatty(STDOUT_FILENO) == 1 || isForced
     return TextStyle(isColoured: wants && environment("NO_COLOR").isEmpty)
   }
 

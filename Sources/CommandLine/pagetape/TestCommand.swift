@@ -22,7 +22,10 @@ struct TestCommand: ParsableCommand {
   @Argument(help: "Folders and traces; 'traces' if none is given. With --merge: reports of shards.", completion: .file()) var paths: [String] = []
   @Flag(help: "Accept what came: write new expectations, and show what changes.") var update = false
   @Flag(help: "With --update: accept damaged traces too.") var acceptDamage = false
-  @Option(help: ArgumentHelp("Only traces whose path contains this, or matches it as in '*/fault-*'; may be given several times.", valueName: "text|glob"))
+  @Option(
+    help: ArgumentHelp(
+      "Only traces whose path contains this, or whose name matches it as in 'fault-*' (with a slash: the path); may be given several times.",
+      valueName: "text|glob"))
   var filter: [String] = []
   @Option(help: ArgumentHelp("How many traces at a time; one for each processor if not given.", valueName: "n")) var jobs: Int?
   @Option(help: ArgumentHelp("Run one of N parts.", valueName: "i/n"), transform: ShardArgument.shard) var shard: SuiteReport.Shard?
