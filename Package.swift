@@ -30,11 +30,11 @@ let package = Package(
     .library(
       name: "PagetapeAnalysis",
       targets: [
-        "TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Races", "Minimization", "Inspection", "Interchange", "Reports", "Regression", "Timeline",
-        "ReportPage", "Exports", "Symbols", "ELFFormat",
+        "TraceEvents", "TreeFormat", "TraceFormat", "TraceFile", "Analyzer", "Races", "Minimization", "Inspection", "Interchange", "Reports", "Regression",
+        "Timeline", "ReportPage", "Exports", "Symbols", "ELFFormat",
       ]),
     .library(name: "HappensBefore", targets: ["HappensBefore"]),
-    .library(name: "PagetapeRecording", targets: ["Hypervisor", "Runner"]),
+    .library(name: "PagetapeRecording", targets: ["TraceEvents", "TraceFormat", "TraceFile", "Hypervisor", "GuestImages", "KVM", "Runner", "Synthesizer"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
@@ -119,5 +119,9 @@ let package = Package(
         "TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Races", "Minimization", "Inspection", "Reports", "Regression", "Timeline", "ReportPage",
         "TraceSuite", "OutputFiles", "Synthesizer", "Hypervisor", "ELFFormat", "Symbols", "CSQLite", "SQLite", "TraceDatabase",
       ]),
+    // What the pages for users of the library show, by the modules of products alone.
+    tests(
+      "LibraryTests",
+      needs: ["TraceEvents", "TraceFormat", "TraceFile", "HappensBefore", "Analyzer", "Races", "Reports", "GuestImages", "Runner"]),
   ]
 )

@@ -41,13 +41,13 @@ struct OwnRuleTests {
 
   private static func verdict(_ name: String, limit: Int) throws -> (verdict: Verdict, reader: TraceReader) {
     let reader = try reader(name)
-    return (Verdict(of: reader, Analyzer.Subject(reader.header), judges: [try FairFirst(limit: limit)], isComplete: reader.isComplete), reader)
+    return (Verdict(of: reader, judges: [try FairFirst(limit: limit)]), reader)
   }
 
   @Test("it holds where it holds", arguments: ["clean-stop-storm-4.tape", "fault-stop-map-early.tape", "damaged-truncated.tape"])
   func holds(name: String) throws {
     let (verdict, reader) = try Self.verdict(name, limit: .max)
-    let plain = Verdict(of: reader, Analyzer.Subject(reader.header), isComplete: reader.isComplete)
+    let plain = Verdict(of: reader)
     #expect("\(verdict)" == "\(plain)")
   }
 
@@ -57,7 +57,7 @@ struct OwnRuleTests {
     #expect(verdict.outcome == .violated)
     let finding = try #require(verdict.findings.first)
     #expect(verdict.findings.count == 1 && finding.rule.name == "acme/fair-first" && finding.count > 1)
-    #expect(verdict.text(name: "storm", style: .plain).contains("acme/fair-first  event \(finding.seq), vCPU \(finding.vcpu ?? 99)"))
+    #expect(verdict.text(name: "storm").contains("acme/fair-first  event \(finding.seq), vCPU \(finding.vcpu ?? 99)"))
     #expect(verdict.json.text.contains(#""rule": "acme/fair-first", "severity": "violation""#))
 
     let expectation = TraceExpectation(verdict, header: reader.header, digest: String(repeating: "0", count: 32), damage: [])
@@ -68,7 +68,7 @@ struct OwnRuleTests {
     reader.run(&timeline)
     timeline.finish()
     let page = ReportPage(
-      name: "storm", producer: "test", summary: TraceSummary(header: reader.header, size: reader.size), verdict: verdict, timeline: timeline, snapshots: [])
+      name: "storm", producer: "test", summary: TraceSummary(of: reader), verdict: verdict, timeline: timeline, snapshots: [])
     #expect(page.html.contains("acme/fair-first") && page.html.contains("No vCPU is the first into the privileged mode more than 0 times in a row."))
   }
 

@@ -2,6 +2,13 @@ public import Analyzer
 public import TraceFormat
 
 extension Verdict {
+  /// Judges a stored trace by every rule, and by those of the user's own that `judges` decide.
+  ///
+  /// It reads the trace from the start, up to three times, and never refuses what is damaged: `isIncomplete` and the findings of `trace/` say what is missing.
+  public init(of trace: some StoredTrace, judges: [any RuleJudge] = []) {
+    self.init(of: trace, Analyzer.Subject(trace.header), judges: judges, isComplete: trace.isComplete)
+  }
+
   /// Judges a whole trace by every rule: once through for most of them; where races are possible, once more with eyes for those pages alone; and where
   /// another order of events could break a rule, once more for that.
   ///

@@ -1,7 +1,7 @@
 internal import TraceEvents
 public import TraceFormat
 
-/// What `info` says of a trace: filled by whoever read it, printed here.
+/// What `info` says of a trace, by one pass over it.
 public struct TraceSummary: Sendable {
   public var header: TraceHeader
   public var events: UInt64 = 0
@@ -15,33 +15,29 @@ public struct TraceSummary: Sendable {
   public var countsByVCPU: [UInt64]
   /// Events of kinds that this version does not know.
   public var unknown: UInt64 = 0
-  /// Digest of the stream of events, times aside.
-  public var digest = ""
+  private var stream = EventDigest()
   public var isComplete = false
   /// Why the session ended, nil where the trace does not say.
   public var end: String?
   public var damage: [String] = []
 
+  /// Of nothing read yet: a pass fills it.
   public init(header: TraceHeader, size: UInt64) {
     self.header = header
     self.size = size
     countsByVCPU = Array(repeating: 0, count: header.vcpuCount + 1)
   }
 
-  /// Takes in a batch: counts, and the last event's time and reason.
-  public mutating func add(_ batch: EventBatch) {
-    events += UInt64(batch.count)
-    unknown += UInt64(batch.unknownCount)
-    duration = max(duration, batch.timeRange.upperBound)
-    batch.withCursor { cursor in
-      while cursor.next() {
-        countsByKind[Int(cursor.kind.rawValue)] += 1
-        countsByVCPU[min(Int(cursor.vcpu), countsByVCPU.count - 1)] += 1
-        if cursor.kind == .sessionEnd { end = cursor.event.story }
-        if cursor.kind == .eventsLost { lost &+= cursor.a }
-      }
-    }
+  /// Reads the whole trace once, from its start.
+  public init(of trace: some StoredTrace) {
+    self.init(header: trace.header, size: trace.size)
+    trace.run(&self)
+    isComplete = trace.isComplete
+    damage = trace.damageLines
   }
+
+  /// Digest of the stream of events, times aside.
+  public var digest: String { stream.text }
 
   private var bytesPerEvent: Double { events == 0 ? 0 : Double(size) / Double(events) }
 
@@ -99,4 +95,26 @@ public struct TraceSummary: Sendable {
     for place in damage { lines.append("  damage: \(place)") }
     return lines.joined(separator: "\n") + "\n"
   }
+}
+
+extension TraceSummary: TracePass {
+  public var isDone: Bool { false }
+
+  /// Counts, and the last event's time and reason.
+  public mutating func consume(_ batch: EventBatch) {
+    stream.combine(batch)
+    events += UInt64(batch.count)
+    unknown += UInt64(batch.unknownCount)
+    duration = max(duration, batch.timeRange.upperBound)
+    batch.withCursor { cursor in
+      while cursor.next() {
+        countsByKind[Int(cursor.kind.rawValue)] += 1
+        countsByVCPU[min(Int(cursor.vcpu), countsByVCPU.count - 1)] += 1
+        if cursor.kind == .sessionEnd { end = cursor.event.story }
+        if cursor.kind == .eventsLost { lost &+= cursor.a }
+      }
+    }
+  }
+
+  public mutating func noteHole(lostEvents: UInt64, firstSeq: UInt64, lastSeq: UInt64, damage: String?) { lost &+= lostEvents }
 }

@@ -6,7 +6,7 @@ extension Verdict {
   ///
   /// `name` is the file as the user named it; `style` says whether to colour; where there are symbols, names stand
   /// beside addresses.
-  public func text(name: String, style: TextStyle, symbols: GuestSymbols? = nil) -> String {
+  public func text(name: String, style: TextStyle = .plain, symbols: GuestSymbols? = nil) -> String {
     var lines = [headline(name, style)]
     let named = naming(symbols)
     for finding in named.findings {

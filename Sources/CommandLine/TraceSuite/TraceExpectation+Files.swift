@@ -16,10 +16,10 @@ extension TraceExpectation {
       return
     }
     reader.readsAhead = readsAhead
-    let verdict = Verdict(of: reader, Analyzer.Subject(reader.header), isComplete: reader.isComplete)
+    let verdict = Verdict(of: reader)
     var digest = EventDigest()
     reader.run(&digest)
-    self.init(verdict, header: reader.header, digest: digest.text, damage: reader.damage.map { "\($0)" })
+    self.init(verdict, header: reader.header, digest: digest.text, damage: reader.damageLines)
   }
 
   /// The expectation in a file; nil where there is none.

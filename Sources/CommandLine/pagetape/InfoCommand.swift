@@ -16,7 +16,7 @@ struct InfoCommand: ParsableCommand {
 
   func run() throws {
     let reader = try Traces.open(file)
-    let info = TraceSummary(reading: reader)
+    let info = TraceSummary(of: reader)
     try Terminal.output(format == .json ? info.json.text + "\n" : info.text(name: file))
     Traces.report(reader.damage, path: file)
     if !info.isComplete || !reader.damage.isEmpty { try ExitStatus.incomplete.end() }

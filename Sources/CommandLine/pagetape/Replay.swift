@@ -7,7 +7,7 @@ import TraceFormat
 enum Replay {
   /// Reads the whole trace and judges it.
   static func verdict(of reader: TraceReader) -> Verdict {
-    Verdict(of: reader, Analyzer.Subject(reader.header), isComplete: reader.isComplete)
+    Verdict(of: reader)
   }
 }
 

@@ -31,7 +31,7 @@ struct ReportCommand: ParsableCommand {
   func run() throws {
     let symbols = try names.load()
     let reader = try Traces.open(file)
-    let summary = TraceSummary(reading: reader)
+    let summary = TraceSummary(of: reader)
     let verdict = Replay.verdict(of: reader)
     let start = reader.beginsTail ? reader.numbers.map { reader.readState(at: $0.lowerBound) } : nil
     var timeline = Timeline(vcpuCount: reader.header.vcpuCount, watching: verdict.watch, from: start?.state)

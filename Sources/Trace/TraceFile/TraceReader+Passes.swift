@@ -1,6 +1,8 @@
 public import TraceFormat
 
-extension TraceReader: TraceSource {
+extension TraceReader: StoredTrace {
+  public var damageLines: [String] { damage.map { "\($0)" } }
+
   public func run<Pass: TracePass & ~Copyable>(_ pass: inout Pass) {
     rewind()
     let batches = PrefetchingReader(self, isThreaded: readsAhead ? nil : false)

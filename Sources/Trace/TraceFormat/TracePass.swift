@@ -18,3 +18,14 @@ public protocol TraceSource {
   /// Shows the whole trace to a pass, from the first event on, and what is missing of it where it is missing.
   func run<Pass: TracePass & ~Copyable>(_ pass: inout Pass)
 }
+
+/// A trace as it is stored: a source that also says what its file says of itself, whatever was read of it before.
+public protocol StoredTrace: TraceSource {
+  var header: TraceHeader { get }
+  /// Bytes of the file.
+  var size: UInt64 { get }
+  /// Whether the recording was finished: the file ends as a whole one does.
+  var isComplete: Bool { get }
+  /// What was found to be damaged so far, a line each; all of it once a pass went through the whole trace.
+  var damageLines: [String] { get }
+}
