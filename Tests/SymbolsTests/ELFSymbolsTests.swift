@@ -72,9 +72,12 @@ struct ELFSymbolsTests {
     // SAFETY: the symbol is looked up, not called.
     let address = try #require(unsafe dlsym(nil, "fgetpos").map { UInt64(UInt(bitPattern: $0)) })
     let maps = try String(contentsOfFile: "/proc/self/maps", encoding: .utf8).split(separator: "\n").map { $0.split(separator: " ") }
-    let line = try #require(maps.last { $0.count == 6 && $0[2] == "00000000" && UInt64($0[0].prefix { $0 != "-" }, radix: 16)! <= address })
-    let offset = address - UInt64(line[0].prefix { $0 != "-" }, radix: 16)!
-    let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: String(line[5])))
+    // Other files may be mapped between the library's parts: its own parts are those of the file that the function is in.
+    func bounds(_ line: [Substring]) -> [UInt64] { line[0].split(separator: "-").compactMap { UInt64($0, radix: 16) } }
+    let code = try #require(maps.first { $0.count == 6 && bounds($0)[0] <= address && address < bounds($0)[1] })
+    let head = try #require(maps.first { $0.count == 6 && $0[5] == code[5] && $0[2] == "00000000" })
+    let offset = address - bounds(head)[0]
+    let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: String(code[5])))
     let input = ELFInput(size: try file.seekToEnd()) { offset, count in
       try? file.seek(toOffset: offset)
       return Array((try? file.read(upToCount: count)) ?? Data())
