@@ -237,12 +237,12 @@ struct TreeEdits: ~Copyable {
   }
 
   private mutating func finish() {
-    if isCareful, isOver || !expected.isSubset(of: [.alertWrongAction]) { mismatch = "a careful driver broke \(expected.map(\.rawValue))" }
+    if isCareful, isOver || !expected.isSubset(of: [.alertWrongAction]) { mismatch = "a careful driver broke \(expected.map(\.name))" }
     guard mismatch == nil, !isOver else { return }
     let rules: Set<Rule> = [
       .treeUntracedNode, .treeUntracedMapping, .alertWrongAction, .alertMissing, .alertSpurious, .treeGapWrite, .treeProtectedWrite,
     ]
     let told = Set(analyzer.findings.findings.keys).intersection(rules)
-    if told != expected { mismatch = "told \(told.map(\.rawValue).sorted()), expected \(expected.map(\.rawValue).sorted())" }
+    if told != expected { mismatch = "told \(told.map(\.name).sorted()), expected \(expected.map(\.name).sorted())" }
   }
 }

@@ -127,7 +127,7 @@ struct DatabaseTests {
     ])
     #expect(try database.lines("SELECT finding, rule, count, seq, vcpu, expected, observed FROM findings ORDER BY finding")
       == verdict.findings.enumerated().map { number, finding in
-        "\(number + 1)|\(finding.rule.rawValue)|\(finding.count)|\(finding.seq)|\(finding.vcpu.map { "\($0)" } ?? "")|\(finding.expected)|\(finding.observed)"
+        "\(number + 1)|\(finding.rule.name)|\(finding.count)|\(finding.seq)|\(finding.vcpu.map { "\($0)" } ?? "")|\(finding.expected)|\(finding.observed)"
       })
     let because = verdict.findings.enumerated().flatMap { number, finding in finding.because.map { "\(number + 1)|\($0.seq)|\($0.what)" } }
     #expect(try database.lines("SELECT finding, seq, what FROM reasons WHERE part = 'because' ORDER BY finding, position") == because)

@@ -60,7 +60,7 @@ import TraceFormat
         events = machine.run(600)
       }
       let rules = try verdict(events, header).findings.map(\.rule).filter { $0.severity != .loss }
-      if rules.contains(where: { fault.entry.rules.contains($0.rawValue) }) { return (events, header, rules) }
+      if rules.contains(where: { fault.entry.rules.contains($0.name) }) { return (events, header, rules) }
     }
     return nil
   }
@@ -115,7 +115,7 @@ import TraceFormat
     for seed in ModelMachineTests.seed..<ModelMachineTests.seed + 6 {
       for fault in [Fault.mapEarly, .forgetResume, .earlyUnmap] {
         guard let (events, header, rules) = try Self.trace(of: fault, from: seed * 1000) else { continue }
-        let small = try Self.minimize(events, header, rules[0].rawValue)
+        let small = try Self.minimize(events, header, rules[0].name)
         let name: Comment = "seed \(seed * 1000), \(fault.name)"
         try Self.check(small, of: events, header, rules, name)
         let acks = small.events.filter { $0.kind == .stopAck && $0.cause != 0 }
@@ -133,8 +133,8 @@ import TraceFormat
   @Test("the same trace and finding give the same events")
   func deterministic() throws {
     let (events, header, rules) = try #require(try Self.trace(of: .mapEarly, from: ModelMachineTests.seed))
-    let one = try Self.minimize(events, header, rules[0].rawValue)
-    let other = try Self.minimize(events, header, rules[0].rawValue)
+    let one = try Self.minimize(events, header, rules[0].name)
+    let other = try Self.minimize(events, header, rules[0].name)
     #expect(one.events == other.events && one.header == other.header && one.tests == other.tests)
   }
 

@@ -144,9 +144,9 @@ import TraceFormat
     let marks = try Self.marks(try Self.export(trace, findings: findings))
     _ = Self.slices(marks)
     let told = marks.filter { $0.category == "finding" }
-    #expect(told.map(\.name).sorted() == findings.map(\.rule.rawValue).sorted())
+    #expect(told.map(\.name).sorted() == findings.map(\.rule.name).sorted())
     for finding in findings {
-      let mark = try #require(told.first { $0.name == finding.rule.rawValue })
+      let mark = try #require(told.first { $0.name == finding.rule.name })
       #expect(mark.track == (finding.vcpu.map { 10 + Int($0) } ?? 2))
       #expect(mark.arguments["expected"] as? String == finding.expected && mark.arguments["observed"] as? String == finding.observed)
       #expect((mark.arguments["because"] as? [String]) == finding.because.map { "[\($0.seq)] \($0.what)" })

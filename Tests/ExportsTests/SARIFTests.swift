@@ -44,7 +44,7 @@ import TraceFormat
       }
     }
     for (result, finding) in zip(results, findings) {
-      #expect(result["ruleId"]?.string == finding.rule.rawValue && result["occurrenceCount"]?.number == Double(finding.count))
+      #expect(result["ruleId"]?.string == finding.rule.name && result["occurrenceCount"]?.number == Double(finding.count))
       let index = Int(try #require(result["ruleIndex"]?.number))
       #expect(rules[index]["id"] == result["ruleId"] && rules[index]["defaultConfiguration"]?["level"] == result["level"])
       #expect(result["level"]?.string == (finding.rule.severity == .violation ? "error" : "warning"))

@@ -65,9 +65,6 @@ public struct Rule: Hashable, Sendable, BitwiseCopyable {
 
   /// The part before the slash.
   public var group: Substring { name.prefix { $0 != "/" } }
-
-  /// The name.
-  package var rawValue: String { name }
 }
 
 extension Rule: CustomStringConvertible {

@@ -11,7 +11,7 @@ struct FindingFingerprint {
   let text: String
 
   init(_ finding: Finding) {
-    var parts = ["pagetape/v1", finding.rule.rawValue, Self.masked(finding.expected)]
+    var parts = ["pagetape/v1", finding.rule.name, Self.masked(finding.expected)]
     // Signals come wherever a vCPU happens to be.
     if !["stop", "race"].contains(finding.rule.group) {
       if let gpa = finding.gpa { parts.append("page " + Hex.text(gpa >> 12)) }

@@ -21,9 +21,9 @@ extension PerfettoExport {
 
   mutating func showFinding(_ finding: Finding) {
     writer.instant(
-      finding.rule.rawValue, "finding", track: track(finding.vcpu), at: time,
+      finding.rule.name, "finding", track: track(finding.vcpu), at: time,
       [
-        ("rule", .string(finding.rule.rawValue)), ("severity", .string(finding.rule.severity.rawValue)), ("event", .number(finding.seq)),
+        ("rule", .string(finding.rule.name)), ("severity", .string(finding.rule.severity.rawValue)), ("event", .number(finding.seq)),
         ("count", .number(finding.count)), ("expected", .string(finding.expected)), ("observed", .string(finding.observed)),
         ("gpa", .optional(finding.gpa) { .string(symbols.gpa($0)) }), ("rip", .optional(finding.rip) { .string(symbols.rip($0)) }),
         ("because", .array(finding.because.map { .string("[\($0.seq)] \($0.what)") })),

@@ -19,7 +19,7 @@ extension SARIFLog {
     if chain.count > 1 { flows.append(flow("What led to it, vCPU by vCPU.", chain)) }
     if case .reordering(let witness) = finding.evidence {
       let steps = Finding.shown(witness.steps).map { Step(seq: $0.seq, vcpu: named.places[$0.seq]?.vcpu, what: $0.what) }
-      let order = "After event \(witness.prefix), another order of events that nothing forbids; the last one breaks \(witness.rule.rawValue)."
+      let order = "After event \(witness.prefix), another order of events that nothing forbids; the last one breaks \(witness.rule.name)."
       if !steps.isEmpty { flows.append(flow(order, steps)) }
     }
     return flows

@@ -11,7 +11,7 @@ extension SARIFLog {
     let flows = codeFlows(finding)
     return .object(
       [
-        ("ruleId", .string(finding.rule.rawValue)),
+        ("ruleId", .string(finding.rule.name)),
         ("ruleIndex", Self.index(finding.rule)),
         ("kind", .string("fail")),
         ("level", .string(Self.level(finding.rule.severity))),
@@ -33,7 +33,7 @@ extension SARIFLog {
     if let gpa = finding.gpa { properties += [("gpa", .hex(gpa))] + symbols.gpaMember(gpa) }
     if let rip = finding.rip { properties += [("rip", .hex(rip))] + symbols.ripMember(rip) }
     if let time = named.places[finding.seq]?.time { properties.append(("time", .number(time))) }
-    properties.append(("also", .array(finding.also.map { .string($0.rawValue) })))
+    properties.append(("also", .array(finding.also.map { .string($0.name) })))
     if case .race(_, _, let missing) = finding.evidence { properties.append(("missing", .string(missing))) }
     return properties
   }

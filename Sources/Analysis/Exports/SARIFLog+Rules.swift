@@ -10,7 +10,7 @@ extension SARIFLog {
   /// Of the rule in its list.
   static func index(_ rule: Rule) -> JSON { .number(UInt64(indices[rule] ?? 0)) }
 
-  static func descriptor(_ rule: Rule) -> JSON { .object([("id", .string(rule.rawValue)), ("index", index(rule))]) }
+  static func descriptor(_ rule: Rule) -> JSON { .object([("id", .string(rule.name)), ("index", index(rule))]) }
 
   static func level(_ severity: Severity) -> String { severity == .violation ? "error" : "warning" }
 
@@ -24,14 +24,14 @@ extension SARIFLog {
   private static func description(_ rule: Rule) -> JSON {
     let (statement, background) = (rule.statement, background(rule))
     let steps = [
-      ("pagetape replay --rule \(rule.rawValue) FILE", "tells the finding with the events that make it one"),
+      ("pagetape replay --rule \(rule.name) FILE", "tells the finding with the events that make it one"),
       ("pagetape replay --at EVENT FILE", "shows the machine there"),
-      ("pagetape minimize --rule \(rule.rawValue) FILE -o SMALL", "keeps only the events that show it"),
+      ("pagetape minimize --rule \(rule.name) FILE -o SMALL", "keeps only the events that show it"),
     ]
     let text = "\(statement)\(background)\nTo look closer: " + steps.map { "'\($0)' \($1)" }.joined(separator: "; ") + "."
     let markdown = "**\(statement)**\(background)\n\nTo look closer:\n\n" + steps.map { "- `\($0)` \($1)\n" }.joined()
     return .object([
-      ("id", .string(rule.rawValue)),
+      ("id", .string(rule.name)),
       ("name", .string(name(rule))),
       ("shortDescription", .object([("text", .string(statement))])),
       ("fullDescription", .object([("text", .string(statement + background))])),
@@ -43,7 +43,7 @@ extension SARIFLog {
 
   /// `StopRegionExposed` of `stop/region-exposed`.
   private static func name(_ rule: Rule) -> String {
-    rule.rawValue.split { $0 == "/" || $0 == "-" }.map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
+    rule.name.split { $0 == "/" || $0 == "-" }.map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
   }
 
   /// What a reader has to know of the mechanism; with a space in front, or empty.

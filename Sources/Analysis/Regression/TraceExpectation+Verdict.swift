@@ -77,6 +77,6 @@ extension TraceExpectation.Finding {
       let (steps, later) = (Count.text(UInt64(order.steps.count), "event"), Count.text(UInt64(order.later.count), "event"))
       witness = "\(order.rule.name) after [\(order.prefix)] and \(steps), with \(later) put off"
     }
-    also = finding.also.map(\.rawValue)
+    also = finding.also.map(\.name)
   }
 }

@@ -37,7 +37,7 @@ extension Finding {
       ("expected", .string(expected)),
       ("observed", .string(observed)),
       ("because", .array(because.map(\.json))),
-      ("also", .array(also.map { .string($0.rawValue) })),
+      ("also", .array(also.map { .string($0.name) })),
     ]
     return .object(head + place + story + (evidence?.members(symbols) ?? []))
   }

@@ -57,7 +57,7 @@ extension Finding {
       first = false
     }
     if case .reordering(let witness) = evidence { lines += witness.lines }
-    if !also.isEmpty { lines.append("  also      " + also.map(\.rawValue).joined(separator: ", ")) }
+    if !also.isEmpty { lines.append("  also      " + also.map(\.name).joined(separator: ", ")) }
     return lines
   }
 }

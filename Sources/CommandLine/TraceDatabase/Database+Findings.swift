@@ -6,10 +6,10 @@ extension Database {
   /// Rules, and what a verdict says of them.
   func insert(_ verdict: Verdict) throws(DatabaseError) {
     let rules = try Statement(self, "INSERT INTO rules VALUES (?, ?, ?)")
-    for rule in Rule.allCases { try rules.run(.text(rule.rawValue), .text(rule.severity.rawValue), .text(rule.statement)) }
+    for rule in Rule.allCases { try rules.run(.text(rule.name), .text(rule.severity.rawValue), .text(rule.statement)) }
     let breaks = try Statement(self, "INSERT OR IGNORE INTO breaks VALUES (?, ?)")
     for (rule, places) in verdict.places {
-      for seq in places { try breaks.run(.text(rule.rawValue), .integer(seq)) }
+      for seq in places { try breaks.run(.text(rule.name), .integer(seq)) }
     }
     let undecided = try Statement(self, "INSERT INTO undecided VALUES (?, ?)")
     for (index, what) in verdict.undecided.enumerated() { try undecided.run(.integer(UInt64(index + 1)), .text(what)) }
@@ -43,13 +43,13 @@ private struct FindingTables {
     case nil: break
     }
     try findings.run(
-      .integer(number), .text(finding.rule.rawValue), .text(finding.rule.severity.rawValue), .integer(finding.count), .integer(finding.seq),
+      .integer(number), .text(finding.rule.name), .text(finding.rule.severity.rawValue), .integer(finding.count), .integer(finding.seq),
       .integer(finding.vcpu.map(UInt64.init)), .integer(finding.gpa), .integer(finding.rip), .text(finding.expected), .text(finding.observed),
-      .text(missing), .text(witness?.rule.rawValue), .integer(witness?.prefix))
+      .text(missing), .text(witness?.rule.name), .integer(witness?.prefix))
     try insert(finding.because, "because", number)
     try insert(witness?.steps ?? [], "step", number)
     try insert(witness?.later ?? [], "later", number)
-    for rule in finding.also { try also.run(.integer(number), .text(rule.rawValue)) }
+    for rule in finding.also { try also.run(.integer(number), .text(rule.name)) }
   }
 
   private func insert(_ list: [Finding.Reason], _ part: String, _ finding: UInt64) throws(DatabaseError) {
