@@ -15,8 +15,7 @@ public enum TraceDatabase {
     try database.run("BEGIN")
     try database.run(Schema.tables)
     try database.insert(reader.header)
-    let start = reader.beginsTail ? reader.numbers.map { reader.readState(at: $0.lowerBound).state } : nil
-    var pass = try EventPass(database, reader.header, from: start)
+    var pass = try EventPass(database, reader.header, from: reader.startOfTail)
     reader.run(&pass)
     try pass.finish()
     try database.insert(reader.damage)

@@ -11,9 +11,8 @@ extension ExportCommand {
     let path = output.path
     guard let temporary = output.temporaryPath else { throw Failure("\(path): cannot write a database: not a regular file") }
     let verdict = Replay.verdict(of: reader)
-    let name = file == "-" ? "standard input" : file
     do throws(DatabaseError) {
-      try TraceDatabase.write(reader, verdict, name: name, producer: "pagetape \(Version.text)", to: temporary)
+      try TraceDatabase.write(reader, verdict, name: Traces.name(of: file), producer: Version.producer, to: temporary)
     } catch { throw Failure("\(path): cannot write: \(error.message)") }
     // SAFETY: the structure is ours, the string lives for the call.
     var status = stat()

@@ -60,7 +60,7 @@ struct ExportCommand: ParsableCommand {
   }
 
   private func export(_ reader: TraceReader, _ symbols: GuestSymbols?, to output: consuming OutputFile) throws -> (events: UInt64, bytes: UInt64) {
-    let producer = "pagetape \(Version.text)"
+    let producer = Version.producer
     return switch format {
     case .sqlite: try database(of: reader, to: output)
     case .std: try ExportPass.run(TraceExport(vcpuCount: reader.header.vcpuCount), reader, to: output)
@@ -75,10 +75,9 @@ struct ExportCommand: ParsableCommand {
     var unanswered = UnansweredSignals()
     reader.run(&unanswered)
     unanswered.finish()
-    let start = reader.beginsTail ? reader.numbers.map { reader.readState(at: $0.lowerBound) } : nil
     return PerfettoExport(
-      name: name, producer: producer, header: reader.header, findings: Replay.verdict(of: reader).findings, unanswered: unanswered, from: start?.state,
-      symbols: symbols)
+      name: Traces.name(of: file), producer: producer, header: reader.header, findings: Replay.verdict(of: reader).findings, unanswered: unanswered,
+      from: reader.startOfTail, symbols: symbols)
   }
 
   private func sarif(_ reader: TraceReader, _ symbols: GuestSymbols?) -> SARIFLog {
@@ -97,7 +96,4 @@ struct ExportCommand: ParsableCommand {
     try output.finish()
     return (log.verdict.events, output.byteCount)
   }
-
-  /// Of the trace, for people.
-  private var name: String { file == "-" ? "standard input" : file }
 }

@@ -30,7 +30,7 @@ struct GenerateCommand: ParsableCommand {
       let header = TraceHeader(
         vcpuCount: vcpus, memory: [Synthesizer<WriterSink>.memory], region: Synthesizer<WriterSink>.region, attribution: .everyWrite,
         properties: [
-          .init(TraceHeader.Property.Name.recorderVersion, "pagetape \(Version.text)"), .init(TraceHeader.Property.Name.guestName, "synthetic"),
+          .init(TraceHeader.Property.Name.recorderVersion, Version.producer), .init(TraceHeader.Property.Name.guestName, "synthetic"),
           .init(TraceHeader.Property.Name.seed, "\(seed)"),
         ])
       let writer = try TraceWriter(path: output, header: header, options: options)

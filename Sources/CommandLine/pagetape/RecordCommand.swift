@@ -85,7 +85,7 @@ struct RecordCommand: ParsableCommand {
     options.schedule = schedule == .serial ? .serial(seed: seed ?? 1) : .parallel
     options.writes = writes.mode
     options.commandLine = CommandLine.arguments
-    options.recorderVersion = "pagetape \(Version.text)"
+    options.recorderVersion = Version.producer
     options.stopsOnInterrupt = true
     try tell(try record(options))
   }

@@ -33,12 +33,11 @@ struct ReportCommand: ParsableCommand {
     let reader = try Traces.open(file)
     let summary = TraceSummary(of: reader)
     let verdict = Replay.verdict(of: reader)
-    let start = reader.beginsTail ? reader.numbers.map { reader.readState(at: $0.lowerBound) } : nil
-    var timeline = Timeline(vcpuCount: reader.header.vcpuCount, watching: verdict.watch, from: start?.state)
+    var timeline = Timeline(vcpuCount: reader.header.vcpuCount, watching: verdict.watch, from: reader.startOfTail)
     reader.run(&timeline)
     timeline.finish()
     let page = ReportPage(
-      name: file == "-" ? "standard input" : file, producer: "pagetape \(Version.text)", summary: summary, verdict: verdict, timeline: timeline,
+      name: Traces.name(of: file), producer: Version.producer, summary: summary, verdict: verdict, timeline: timeline,
       snapshots: try snapshots(reader, verdict), symbols: symbols)
     try write(page.html, verdict)
     Traces.report(reader.damage, path: file)

@@ -8,6 +8,9 @@ enum Traces {
     do { return try TraceReader(path: path) } catch { throw failure(error) }
   }
 
+  /// What a trace is called in what is made of it.
+  static func name(of path: String) -> String { path == "-" ? "standard input" : path }
+
   /// A file in which no trace can be found is a damaged trace; one that can't be opened, or is there already, is an I/O error.
   static func failure(_ error: TraceFileError) -> Failure {
     switch error.code {

@@ -63,6 +63,9 @@ extension TraceReader {
     return read(first, into: batch) == nil && batch.beginsTail
   }
 
+  /// The machine before the first event of a trace that is the end of a longer recording; nil where it begins with the recording.
+  public var startOfTail: MachineState? { beginsTail ? numbers.map { readState(at: $0.lowerBound).state } : nil }
+
   /// Events that the file does not hold before one of its keyframes, and that the keyframe lacks for that.
   ///
   /// A keyframe holds all that its recorder saw: also what was let go of before a tail, and what became unreadable later. But one in a copy that
