@@ -77,7 +77,14 @@ extension EventKind {
   }
 
   /// The row of this kind, nil where this version does not know it.
-  public var row: Row? { Self.table.first { $0.kind == self } }
+  public var row: Row? { Self.rows[Int(rawValue)] }
+
+  /// By number: whoever prints events asks several times for each.
+  private static let rows: [Row?] = {
+    var rows = [Row?](repeating: nil, count: 256)
+    for row in table { rows[Int(row.kind.rawValue)] = row }
+    return rows
+  }()
 
   /// The name of this kind, or `kind-N`.
   public var name: String { row?.name ?? "kind-\(rawValue)" }
