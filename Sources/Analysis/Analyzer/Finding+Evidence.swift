@@ -78,6 +78,9 @@ extension Finding {
     steps.count <= 2 * stepsShown ? steps : steps.prefix(stepsShown) + steps.suffix(stepsShown)
   }
 
+  /// The two of a race; none for all other findings.
+  package var accesses: [Access] { if case .race(let first, let second, _) = evidence { [first, second] } else { [] } }
+
   /// Events that the because chain and the evidence name.
   package var namedEvents: [UInt64] {
     let chain = because.map(\.seq)

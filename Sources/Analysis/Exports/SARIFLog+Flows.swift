@@ -28,9 +28,7 @@ extension SARIFLog {
   /// The because chain, the accesses of a race, and the event of the finding itself, oldest first.
   private func chain(_ finding: Finding) -> [Step] {
     var steps = finding.because.map { Step(seq: $0.seq, vcpu: named.places[$0.seq]?.vcpu, what: $0.what) }
-    if case .race(let first, let second, _) = finding.evidence {
-      steps += [first, second].map { Step(seq: $0.seq, vcpu: $0.vcpu, what: words($0), isEssential: true) }
-    }
+    steps += finding.accesses.map { Step(seq: $0.seq, vcpu: $0.vcpu, what: words($0), isEssential: true) }
     if !steps.contains(where: { $0.seq == finding.seq }) {
       steps.append(Step(seq: finding.seq, vcpu: named.places[finding.seq]?.vcpu ?? finding.vcpu, what: finding.observed, isEssential: true))
     }

@@ -85,8 +85,7 @@ struct MinimizationTarget {
 
   /// The accesses of a race, without the bytes: those are as they were.
   private static func accesses(_ finding: Finding, _ original: (UInt64) -> UInt64) -> [Finding.Access] {
-    guard case .race(let first, let second, _) = finding.evidence else { return [] }
-    return [first, second].map {
+    finding.accesses.map {
       var access = $0
       access.seq = original(access.seq)
       access.since = access.since.map(original)

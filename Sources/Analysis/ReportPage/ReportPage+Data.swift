@@ -65,9 +65,3 @@ extension ReportPage {
     return gpas
   }
 }
-
-extension Finding {
-  fileprivate var accesses: [Access] {
-    if case .race(let first, let second, _) = evidence { [first, second] } else { [] }
-  }
-}
