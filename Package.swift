@@ -99,16 +99,18 @@ let package = Package(
       swiftSettings: settings
     ),
 
+    // Random numbers that a run can be given again.
+    .target(name: "TestSeeds", path: "Tests/TestSeeds", swiftSettings: settings),
     tests("TraceFormatTests", needs: ["TraceEvents", "TraceFormat", "TraceFile"]),
     tests("HypervisorTests", needs: ["TraceEvents", "TreeFormat", "Hypervisor"]),
     tests("GuestImagesTests", needs: ["GuestImages", "X86"]),
     tests("RunnerTests", needs: ["KVM", "GuestImages", "Hypervisor", "Runner", "TraceEvents", "TraceFormat", "TraceFile"]),
-    tests("AnalyzerTests", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "TraceOrder", "HappensBefore", "Analyzer", "Races"]),
+    tests("AnalyzerTests", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "TraceOrder", "HappensBefore", "Analyzer", "Races", "TestSeeds"]),
     tests("HappensBeforeTests", needs: ["HappensBefore"]),
     tests("InterchangeTests", needs: ["HappensBefore", "Interchange"]),
-    tests("InspectionTests", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "Inspection"]),
-    tests("SymbolsTests", needs: ["ELFFormat", "Symbols"]),
-    tests("TimelineTests", needs: ["TraceEvents", "TraceFormat", "Timeline"]),
+    tests("InspectionTests", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "Inspection", "TestSeeds"]),
+    tests("SymbolsTests", needs: ["ELFFormat", "Symbols", "TestSeeds"]),
+    tests("TimelineTests", needs: ["TraceEvents", "TraceFormat", "Timeline", "TestSeeds"]),
     tests("RegressionTests", needs: ["TraceEvents", "TraceFormat", "Analyzer", "Reports", "Regression"]),
     tests(
       "ExportsTests",

@@ -1,5 +1,6 @@
 import Analyzer
 import Races
+import TestSeeds
 import Testing
 import TraceEvents
 import TraceFormat

@@ -1,4 +1,5 @@
 import HappensBefore
+import TestSeeds
 import Testing
 import TraceEvents
 import TraceOrder

@@ -1,3 +1,4 @@
+import TestSeeds
 import TraceEvents
 
 /// A stream of events that write three pages in every way there is, for comparison with a plain search.

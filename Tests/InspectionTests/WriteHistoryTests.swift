@@ -1,4 +1,5 @@
 import Inspection
+import TestSeeds
 import Testing
 import TraceEvents
 import TraceFormat

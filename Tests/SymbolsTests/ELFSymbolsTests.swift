@@ -1,6 +1,7 @@
 import ELFFormat
 import Foundation
 import Symbols
+import TestSeeds
 import Testing
 
 /// Symbols of ELF files, good ones and bad ones.

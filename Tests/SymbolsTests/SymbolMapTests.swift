@@ -1,4 +1,5 @@
 import Symbols
+import TestSeeds
 import Testing
 
 /// System.map, /proc/kallsyms and nm's output, and what is none of them.

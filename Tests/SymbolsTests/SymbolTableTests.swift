@@ -1,4 +1,5 @@
 import Symbols
+import TestSeeds
 import Testing
 
 /// Which name an address gets.

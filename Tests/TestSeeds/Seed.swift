@@ -1,18 +1,18 @@
 import Glibc
 
 /// A small generator of random numbers (SplitMix64) whose seed is printed with every failure and can be given back in PAGETAPE_SEED.
-struct Seed: RandomNumberGenerator {
-  var state: UInt64
+public struct Seed: RandomNumberGenerator {
+  private var state: UInt64
 
   /// The seed that the environment gives, or `fallback`.
-  static func base(_ fallback: UInt64) -> UInt64 {
+  public static func base(_ fallback: UInt64) -> UInt64 {
     guard let text = unsafe getenv("PAGETAPE_SEED") else { return fallback }
     return unsafe UInt64(String(cString: text)) ?? fallback
   }
 
-  init(_ seed: UInt64) { state = seed }
+  public init(_ seed: UInt64) { state = seed }
 
-  mutating func next() -> UInt64 {
+  public mutating func next() -> UInt64 {
     state &+= 0x9e37_79b9_7f4a_7c15
     var z = state
     z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
@@ -20,6 +20,6 @@ struct Seed: RandomNumberGenerator {
     return z ^ (z >> 31)
   }
 
-  mutating func below(_ end: Int) -> Int { Int(next() % UInt64(end)) }
-  mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
+  public mutating func below(_ end: Int) -> Int { Int(next() % UInt64(end)) }
+  public mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
 }
