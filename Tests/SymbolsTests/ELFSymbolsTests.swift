@@ -68,11 +68,23 @@ struct ELFSymbolsTests {
     #expect(none?.description.contains("stripped") == true)
   }
 
+  /// What is mapped where in this process. All of it: a file of /proc has no size, and who asks for that first may stop early.
+  private static func memoryMap() throws -> String {
+    // SAFETY: the file is ours, and closed once; at most as many bytes are read as there is room for.
+    let file = unsafe fopen("/proc/self/maps", "r")
+    try #require(unsafe file != nil)
+    defer { unsafe fclose(file) }
+    var bytes: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 1 << 16)
+    while case let count = unsafe fread(&chunk, 1, 1 << 16, file), count > 0 { bytes += chunk[..<count] }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
   /// The C library, where the dynamic linker says where its functions are.
   @Test func theCLibrarysOwnFunctions() throws {
     // SAFETY: the symbol is looked up, not called.
     let address = try #require(unsafe dlsym(nil, "fgetpos").map { UInt64(UInt(bitPattern: $0)) })
-    let maps = try String(contentsOfFile: "/proc/self/maps", encoding: .utf8).split(separator: "\n").map { $0.split(separator: " ") }
+    let maps = try Self.memoryMap().split(separator: "\n").map { $0.split(separator: " ") }
     // Other files may be mapped between the library's parts: its own parts are those of the file that the function is in.
     func bounds(_ line: [Substring]) -> [UInt64] { line[0].split(separator: "-").compactMap { UInt64($0, radix: 16) } }
     let code = try #require(maps.first { $0.count == 6 && bounds($0)[0] <= address && address < bounds($0)[1] })
