@@ -101,13 +101,13 @@ let package = Package(
 
     // Random numbers that a run can be given again.
     .target(name: "TestSeeds", path: "Tests/TestSeeds", swiftSettings: settings),
-    tests("TraceFormatTests", needs: ["TraceEvents", "TraceFormat", "TraceFile"]),
-    tests("HypervisorTests", needs: ["TraceEvents", "TreeFormat", "Hypervisor"]),
+    tests("TraceFormatTests", needs: ["TraceEvents", "TraceFormat", "TraceFile", "TestSeeds"]),
+    tests("HypervisorTests", needs: ["TraceEvents", "TreeFormat", "Hypervisor", "TestSeeds"]),
     tests("GuestImagesTests", needs: ["GuestImages", "X86"]),
     tests("RunnerTests", needs: ["KVM", "GuestImages", "Hypervisor", "Runner", "TraceEvents", "TraceFormat", "TraceFile"]),
     tests("AnalyzerTests", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "TraceOrder", "HappensBefore", "Analyzer", "Races", "TestSeeds"]),
-    tests("HappensBeforeTests", needs: ["HappensBefore"]),
-    tests("InterchangeTests", needs: ["HappensBefore", "Interchange"]),
+    tests("HappensBeforeTests", needs: ["HappensBefore", "TestSeeds"]),
+    tests("InterchangeTests", needs: ["HappensBefore", "Interchange", "TestSeeds"]),
     tests("InspectionTests", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "Inspection", "TestSeeds"]),
     tests("SymbolsTests", needs: ["ELFFormat", "Symbols", "TestSeeds"]),
     tests("TimelineTests", needs: ["TraceEvents", "TraceFormat", "Timeline", "TestSeeds"]),
@@ -119,7 +119,7 @@ let package = Package(
       "EndToEndTests",
       needs: [
         "TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Races", "Minimization", "Inspection", "Reports", "Regression", "Timeline", "ReportPage",
-        "TraceSuite", "OutputFiles", "Synthesizer", "Hypervisor", "ELFFormat", "Symbols", "CSQLite", "SQLite", "TraceDatabase",
+        "TraceSuite", "OutputFiles", "Synthesizer", "Hypervisor", "ELFFormat", "Symbols", "CSQLite", "SQLite", "TraceDatabase", "TestSeeds",
       ]),
     // What the pages for users of the library show, by the modules of products alone.
     tests(

@@ -1,6 +1,7 @@
 import Foundation
 import Inspection
 import Reports
+import TestSeeds
 import Testing
 import TraceEvents
 import TraceFile
@@ -37,7 +38,7 @@ struct TimeTravelTests {
     let path = Self.traces + name + ".tape"
     let reader = try TraceReader(path: path)
     let last = try #require(reader.numbers?.upperBound)
-    var random = Seed.generator(salt: 41)
+    var random = Seed(of: Seed.base(1), salt: 41)
     for seq in [1, last] + (0..<4).map({ _ in UInt64.random(in: 1...last, using: &random) }) {
       #expect(try shown(path, seq) == expected(reader, seq), "at event \(seq)")
     }
@@ -46,11 +47,11 @@ struct TimeTravelTests {
   @Test func aLongTraceIsShownFromItsKeyframes() throws {
     let folder = try Folder()
     let path = folder.file("long.tape").path
-    #expect(try Tool.run("generate", "--events", "1300000", "--vcpus", "3", "--seed", "\(Seed.value)", "-o", path).status == 0)
+    #expect(try Tool.run("generate", "--events", "1300000", "--vcpus", "3", "--seed", "\(Seed.base(1))", "-o", path).status == 0)
     let reader = try TraceReader(path: path)
     let keyframes = reader.blocks.filter { $0.prologue.type == BlockType.keyframe.rawValue }.map(\.prologue.firstSeq)
     #expect(keyframes.count >= 2)
-    var random = Seed.generator(salt: 42)
+    var random = Seed(of: Seed.base(1), salt: 42)
     for seq in [keyframes[0] - 1, keyframes[0], keyframes[1] + 1, UInt64.random(in: keyframes[1]...1_300_000, using: &random)] {
       let reading = reader.readState(at: seq)
       #expect(reading.missing.isEmpty && reading.keyframe == keyframes.last { $0 <= seq })
@@ -130,7 +131,7 @@ struct TimeTravelTests {
     let original = try Data(contentsOf: URL(fileURLWithPath: Self.traces + "format-1-clean-stop-storm.tape"))
     let folder = try Folder()
     let path = folder.file("x.tape").path
-    var random = Seed.generator(salt: 44)
+    var random = Seed(of: Seed.base(1), salt: 44)
     let bytes = try #require(GuestBytes(start: 0xfff000, length: 4096))
     var looked = 0
     for _ in 0..<60 {
@@ -167,27 +168,4 @@ struct TimeTravelTests {
     #expect(text.status == 0 && text.output.contains("more ranges") && text.output.contains("and more: 2 entries"))
     #expect(text.output.contains("hypercall unanswered [4710]") && text.output.contains("stop signal [4998]"))
   }
-}
-
-/// Random numbers of a test run: PAGETAPE_SEED, else 1.
-enum Seed {
-  static let value: UInt64 = {
-    let seed = ProcessInfo.processInfo.environment["PAGETAPE_SEED"].flatMap { UInt64($0) } ?? 1
-    print("PAGETAPE_SEED=\(seed)")
-    return seed
-  }()
-
-  struct Generator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-      state &+= 0x9e37_79b9_7f4a_7c15
-      var z = state
-      z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-      z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-      return z ^ (z >> 31)
-    }
-  }
-
-  static func generator(salt: UInt64) -> Generator { Generator(state: value &* 0x9e37_79b9_7f4a_7c15 &+ salt) }
 }

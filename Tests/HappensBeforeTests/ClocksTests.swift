@@ -1,5 +1,6 @@
 import HappensBefore
 import Testing
+import TestSeeds
 
 /// Clocks against sets: what is in a thread's past is kept as the set of accesses itself.
 struct ClocksTests {
@@ -30,7 +31,7 @@ struct ClocksTests {
   /// Random accesses, snapshots, joins of snapshots, deliveries; after each step, some questions. Returns how often clocks and sets differed, by
   /// what was wrong.
   private func compare(_ run: Run) -> (invented: Int, lost: Int, leaked: Int) {
-    var random = SeededGenerator(run.salt)
+    var random = Seed(salt: run.salt)
     var clocks = Clocks(firstTime: run.firstTime)
     var pasts: [Past] = []
     for _ in 0..<run.threads {
@@ -100,7 +101,7 @@ struct ClocksTests {
   func clocksKnowExactlyThePast(_ threads: Int) {
     for round in 0..<(threads < 50 ? 20 : 2) {
       let result = compare(Run(threads: threads, steps: 600 + 3 * threads, salt: UInt64(threads * 1000 + round)))
-      #expect(result == (0, 0, 0), "PAGETAPE_SEED=\(SeededGenerator.seed), round \(round)")
+      #expect(result == (0, 0, 0), "PAGETAPE_SEED=\(Seed.run), round \(round)")
     }
   }
 
@@ -111,7 +112,7 @@ struct ClocksTests {
     for round in 0..<30 {
       let run = Run(threads: threads, steps: 800, salt: UInt64(77_000 + threads * 100 + round), firstTime: .max - UInt32(round))
       let result = compare(run)
-      #expect(result.invented == 0, "PAGETAPE_SEED=\(SeededGenerator.seed), round \(round)")
+      #expect(result.invented == 0, "PAGETAPE_SEED=\(Seed.run), round \(round)")
       lost += result.lost
     }
     #expect(lost > 0, "the times did not end: this tests nothing")

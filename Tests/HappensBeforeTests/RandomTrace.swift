@@ -1,6 +1,8 @@
+import TestSeeds
+
 /// A random trace of 5 to 40 events: one that a program could have, or one where anything goes.
 struct RandomTrace {
-  private var random: SeededGenerator
+  private var random: Seed
   private let threads: Int
   private let variables: Int
   private let locks: Int
@@ -25,7 +27,7 @@ struct RandomTrace {
   }
 
   private init(_ salt: UInt64) {
-    random = SeededGenerator(salt)
+    random = Seed(salt: salt)
     threads = 2 + random.below(5)
     variables = 1 + random.below(4)
     locks = 1 + random.below(2)

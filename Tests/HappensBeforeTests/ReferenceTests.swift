@@ -1,5 +1,6 @@
 import HappensBefore
 import Testing
+import TestSeeds
 
 /// The detector against the reference: the same racy events, under both semantics, on every trace.
 struct ReferenceTests {
@@ -22,14 +23,14 @@ struct ReferenceTests {
   @Test(arguments: 0..<8)
   func randomProgramsRaceWhereTheReferenceSays(_ part: Int) {
     let result = Self.differences(7_500) { RandomTrace.wellFormed(UInt64(part * 1_000_000 + $0)) }
-    #expect(result.told.isEmpty, "PAGETAPE_SEED=\(SeededGenerator.seed)")
+    #expect(result.told.isEmpty, "PAGETAPE_SEED=\(Seed.run)")
     #expect(result.races > 10_000)
   }
 
   @Test(arguments: 0..<8)
   func randomEventsRaceWhereTheReferenceSays(_ part: Int) {
     let result = Self.differences(7_500) { RandomTrace.odd(UInt64(100_000_000 + part * 1_000_000 + $0)) }
-    #expect(result.told.isEmpty, "PAGETAPE_SEED=\(SeededGenerator.seed)")
+    #expect(result.told.isEmpty, "PAGETAPE_SEED=\(Seed.run)")
     #expect(result.races > 10_000)
   }
 

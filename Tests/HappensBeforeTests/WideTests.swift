@@ -1,5 +1,6 @@
 import HappensBefore
 import Testing
+import TestSeeds
 
 /// Many threads: what the small reference has no room for.
 struct WideTests {
@@ -51,7 +52,7 @@ struct WideTests {
 
   /// A fork tree, then anything by anybody, mostly by few.
   private func trace(threads: Int, events: Int, salt: UInt64) -> [Step] {
-    var random = SeededGenerator(salt)
+    var random = Seed(salt: salt)
     var trace: [Step] = []
     if random.below(2) == 0 { trace = (1..<threads).map { Step(.fork, $0 / 2, $0) } }
     for _ in 0..<events {
@@ -68,7 +69,7 @@ struct WideTests {
       let trace = trace(threads: threads, events: 500, salt: UInt64(threads * 100 + round))
       for semantics in RaceDetector.Semantics.allCases {
         let expected = racy(trace, semantics)
-        #expect(found(trace, semantics) == expected, "PAGETAPE_SEED=\(SeededGenerator.seed), \(semantics), round \(round)")
+        #expect(found(trace, semantics) == expected, "PAGETAPE_SEED=\(Seed.run), \(semantics), round \(round)")
         #expect(!expected.isEmpty)
       }
     }
@@ -81,7 +82,7 @@ struct WideTests {
     for round in 0..<200 {
       let trace = trace(threads: 2 + round % 7, events: 80, salt: UInt64(900_000 + round))
       let (found, expected) = (found(trace, semantics, firstTime: .max - UInt32(round % 5)), racy(trace, semantics))
-      #expect(Set(found).isSubset(of: expected), "PAGETAPE_SEED=\(SeededGenerator.seed), round \(round)")
+      #expect(Set(found).isSubset(of: expected), "PAGETAPE_SEED=\(Seed.run), round \(round)")
       lost += expected.count - found.count
     }
     #expect(lost > 0, "the times did not end: this tests nothing")

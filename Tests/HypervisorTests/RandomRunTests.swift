@@ -1,33 +1,12 @@
-import Glibc
 import Hypervisor
+import TestSeeds
 import Testing
-
-/// A small generator with a seed that can be told (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var value = state
-    value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
-    value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
-    return value ^ value >> 31
-  }
-
-  /// The seed of PAGETAPE_SEED, or a new one.
-  static var seed: UInt64 {
-    // SAFETY: nothing in the tests changes the environment; the string is read at once.
-    if let text = unsafe getenv("PAGETAPE_SEED"), let seed = unsafe UInt64(String(cString: text)) { return seed }
-    return UInt64.random(in: 1..<1 << 32)
-  }
-}
 
 /// Long random runs, where every interleaving is too many.
 @Suite struct RandomRunTests {
   @Test(arguments: [4, 5, 8, 64]) func longRunsKeepTheRules(_ vcpus: Int) {
-    let seed = SeededGenerator.seed
-    print("random run of \(vcpus) vCPUs: PAGETAPE_SEED=\(seed)")
-    var generator = SeededGenerator(state: seed &+ UInt64(vcpus))
+    let seed = Seed.run
+    var generator = Seed(seed &+ UInt64(vcpus))
     let endless = 1 << 40
     let budget = World.Budget(
       raises: endless, interrupts: endless, halts: endless, starts: endless, offlines: vcpus / 4, entries: endless, yields: endless)

@@ -1,4 +1,5 @@
 import Hypervisor
+import TestSeeds
 import Testing
 import TraceEvents
 import TreeFormat
@@ -106,9 +107,9 @@ import TreeFormat
   }
 
   @Test func randomPagesNeverTrapTheWalk() {
-    let seed = SeededGenerator.seed
-    print("random trees: PAGETAPE_SEED=\(seed)")
-    var generator = SeededGenerator(state: seed)
+    let seed = Seed.run
+
+    var generator = Seed(seed)
     for _ in 0..<200 {
       var machine = machine([
         (Self.base, interior(2, [(0, 0x9000)])), (0x9000, interior(1, [(0, 0xa000)])),

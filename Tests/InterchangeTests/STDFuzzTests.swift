@@ -1,12 +1,13 @@
 import Interchange
 import Testing
+import TestSeeds
 
 /// Random text against the plain reader: the same events, the same malformed line, however the text is cut into pieces.
 struct STDFuzzTests {
   private static let operands = ["x", "V123.4", "V234.23[0]", "f(a)", "))", "a-name-of-more-than-fifteen-bytes", "ÿ", "exactly8", "exactly-15-long"]
   private static let operations = ["r", "w", "acq", "rel", "fork", "join", "begin", "end"]
 
-  private func text(_ random: inout SeededGenerator) -> [UInt8] {
+  private func text(_ random: inout Seed) -> [UInt8] {
     var text: [UInt8] = []
     for _ in 0..<random.below(30) {
       let operation = Self.operations[random.below(Self.operations.count)]
@@ -18,7 +19,7 @@ struct STDFuzzTests {
     return text
   }
 
-  private func mutate(_ text: inout [UInt8], _ random: inout SeededGenerator) {
+  private func mutate(_ text: inout [UInt8], _ random: inout Seed) {
     let special: [UInt8] = [0x0a, 0x0d, 0x7c, 0x28, 0x29, 0x20, 0x00, 0x7f, 0x80, 0xff, 0xc3, 0x72]
     let byte = random.below(4) == 0 ? UInt8(random.below(256)) : special[random.below(special.count)]
     let at = random.below(max(1, text.count))
@@ -30,15 +31,15 @@ struct STDFuzzTests {
     }
   }
 
-  private func check(_ text: [UInt8], _ random: inout SeededGenerator) throws {
+  private func check(_ text: [UInt8], _ random: inout Seed) throws {
     let piece = [1, 3, 7, 64, 1000][random.below(5)]
     let result = try PlainReader(by: STDReader.self, text, piece: piece)
     let expected = PlainReader(text)
-    #expect(result == expected, "PAGETAPE_SEED=\(SeededGenerator.seed), \(piece) bytes at a time: \(text)")
+    #expect(result == expected, "PAGETAPE_SEED=\(Seed.run), \(piece) bytes at a time: \(text)")
   }
 
   @Test func mutatedTextIsReadAlike() throws {
-    var random = SeededGenerator(1)
+    var random = Seed(salt: 1)
     var malformed = 0
     for _ in 0..<3000 {
       var text = text(&random)
@@ -50,7 +51,7 @@ struct STDFuzzTests {
   }
 
   @Test func randomBytesAreReadAlike() throws {
-    var random = SeededGenerator(2)
+    var random = Seed(salt: 2)
     for _ in 0..<2000 {
       let isText = random.below(2) == 0
       let text = (0..<random.below(200)).map { _ in
@@ -62,7 +63,7 @@ struct STDFuzzTests {
 
   /// Text of many fills: lines lie across every edge.
   @Test func longTextIsReadAlike() throws {
-    var random = SeededGenerator(3)
+    var random = Seed(salt: 3)
     var text: [UInt8] = []
     while text.count < 600_000 { text += self.text(&random) }
     let expected = PlainReader(text)

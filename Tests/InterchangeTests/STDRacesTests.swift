@@ -2,6 +2,7 @@ import Foundation
 import HappensBefore
 import Interchange
 import Testing
+import TestSeeds
 
 struct STDRacesTests {
   private struct Report: Decodable, Equatable {
@@ -76,7 +77,7 @@ struct STDRacesTests {
   /// Written by the writer, read back, and judged as the detector judges without any text.
   @Test(arguments: RaceDetector.Semantics.allCases)
   func textAndDetectorAgree(_ semantics: RaceDetector.Semantics) throws {
-    var random = SeededGenerator(9)
+    var random = Seed(salt: 9)
     for _ in 0..<50 {
       var detector = RaceDetector(semantics)
       var writer = STDWriter()
@@ -112,7 +113,7 @@ struct STDRacesTests {
       // SAFETY: copied at once.
       let text = unsafe writer.text.bytes.withUnsafeBytes { unsafe Array($0) }
       let races = try races(text, semantics)
-      #expect(races.races.map(\.event) == expected, "PAGETAPE_SEED=\(SeededGenerator.seed)")
+      #expect(races.races.map(\.event) == expected, "PAGETAPE_SEED=\(Seed.run)")
       #expect(races.eventCount == 400)
     }
   }

@@ -10,7 +10,17 @@ public struct Seed: RandomNumberGenerator {
     return unsafe UInt64(String(cString: text)) ?? fallback
   }
 
+  /// The seed of this run where every run may differ: the one of the environment, else a new one. Printed, so that the run can be repeated.
+  public static let run: UInt64 = {
+    let seed = base(.random(in: 1..<1 << 32))
+    print("PAGETAPE_SEED=\(seed)")
+    return seed
+  }()
+
   public init(_ seed: UInt64) { state = seed }
+
+  /// One of many generators of a run's seed.
+  public init(of seed: UInt64 = run, salt: UInt64) { state = seed &* 0x9e37_79b9_7f4a_7c15 &+ salt &* 0xd1b5_4a32_d192_ed03 }
 
   public mutating func next() -> UInt64 {
     state &+= 0x9e37_79b9_7f4a_7c15

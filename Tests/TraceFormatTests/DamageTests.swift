@@ -1,11 +1,12 @@
 import Testing
+import TestSeeds
 import TraceEvents
 import TraceFile
 import TraceFormat
 
 /// A small finished trace: header, events, keyframes, index and seek table.
 private func smallTrace(_ count: Int = 48, blockSize: Int = 12) throws -> (bytes: [UInt8], events: [Event], header: TraceHeader) {
-  var random = SeededGenerator(11)
+  var random = Seed(of: Seed.base(1), salt: 11)
   var header = TraceHeader(vcpuCount: 2, properties: [.init("guest-name", "small")])
   header.kinds.removeAll { $0.number == EventKind.sessionEnd.rawValue || $0.columns.contains(.data) && $0.number != EventKind.console.rawValue }
   let middle = randomEvents(count - 1, header, &random).map { event in
@@ -104,7 +105,7 @@ struct DamageTests {
   @Test func randomDamageNeverCrashes() throws {
     let (bytes, _, _) = try smallTrace(200, blockSize: 40)
     let file = TemporaryFile()
-    var random = SeededGenerator(12)
+    var random = Seed(of: Seed.base(1), salt: 12)
     for _ in 0..<300 {
       var damaged = bytes
       for _ in 0..<Int.random(in: 1...4, using: &random) {

@@ -1,6 +1,7 @@
 import Glibc
 import Synchronization
 import Testing
+import TestSeeds
 import TraceEvents
 import TraceFile
 import TraceFormat
@@ -15,7 +16,7 @@ struct DiskFullTests {
     options.keyframeInterval = 300
     options.seam = seam
     let writer = try TraceWriter(path: path, header: TraceHeader(vcpuCount: 1), options: options)
-    var random = SeededGenerator(43)
+    var random = Seed(of: Seed.base(1), salt: 43)
     for _ in 0..<events { writer.append(Event(.guestEnter, vcpu: 0, rip: random.next())) }
     writer.append(Event(.sessionEnd, vcpu: Event.host))
     let error = #expect(throws: TraceFileError.self) { try writer.finish() }

@@ -1,4 +1,5 @@
 import Testing
+import TestSeeds
 import TraceEvents
 import TraceFile
 import TraceFormat
@@ -6,7 +7,7 @@ import TraceFormat
 /// Blocks whose checksums are right and whose contents are not: nothing but the decoder stands between them and memory.
 struct HostileBlockTests {
   private func block(_ count: Int, _ header: TraceHeader, asRuns: Bool = false) -> [UInt8] {
-    var random = SeededGenerator(21)
+    var random = Seed(of: Seed.base(1), salt: 21)
     let rows = EventRows(capacity: 1000, dataCapacity: TraceLimits.dataPerBlock)
     let events = randomEvents(count, header, &random)
     for event in asRuns ? withRuns(events, &random) : events where event.data.count < 100 { rows.append(event) }
@@ -49,7 +50,7 @@ struct HostileBlockTests {
     let header = TraceHeader(vcpuCount: 3)
     let good = block(200, header, asRuns: asRuns)
     let batch = EventBatch()
-    var random = SeededGenerator(22)
+    var random = Seed(of: Seed.base(1), salt: 22)
     for _ in 0..<2000 {
       var bad = good
       for _ in 0..<Int.random(in: 1...6, using: &random) {
@@ -83,7 +84,7 @@ struct HostileBlockTests {
     var header = TraceHeader(vcpuCount: 2)
     header.kinds.append(.init(number: 200, name: "newer", columns: [.gpa, .b, .data]))
     header.kinds.append(.init(number: 201, name: "newest", columns: []))
-    var random = SeededGenerator(23)
+    var random = Seed(of: Seed.base(1), salt: 23)
     let events = randomEvents(2000, header, &random)
     let file = TemporaryFile()
     try write(events, header, to: file.path)

@@ -1,4 +1,5 @@
 import Testing
+import TestSeeds
 import TraceEvents
 import TraceFile
 import TraceFormat
@@ -6,7 +7,7 @@ import TraceFormat
 struct KeyframeTests {
   /// Random events with small operands, so that installs, removals, contents and writes meet.
   private func events(_ count: Int, _ header: TraceHeader) -> [Event] {
-    var random = SeededGenerator(31)
+    var random = Seed(of: Seed.base(1), salt: 31)
     return randomEvents(count, header, &random).map { event in
       var event = event
       event.gpa = event.gpa == 0 ? 0 : 4096 * (event.gpa % 40)
@@ -37,22 +38,25 @@ struct KeyframeTests {
     let reader = try TraceReader(path: file.path)
     #expect(reader.blocks.count { $0.prologue.type == BlockType.keyframe.rawValue } >= 3)
     var fold = MachineState(vcpuCount: 4)
+    var (moved, called) = (0, 0)
     let batch = try EventBatch(encoding: events, header: header)
     for seq in 1...UInt64(events.count) {
       if seq % 7 == 0 || seq % 50 < 2 {
         fold = MachineState(vcpuCount: 4)
         fold.fold(batch, through: seq)
         #expect(reader.state(at: seq) == fold, "at event \(seq)")
+        moved += fold.vcpus.count { $0.place != .normal }
+        called += fold.vcpus.count { $0.pendingHypercall != 0 }
       }
     }
     #expect(!fold.contents.isEmpty && !fold.tracedPages.isEmpty)
-    #expect(fold.vcpus.contains { $0.place != .normal } && fold.vcpus.contains { $0.pendingHypercall != 0 })
+    #expect(moved > 0 && called > 0)
     #expect(reader.damage == [])
   }
 
   @Test func tracedPagesAreASet() {
     let header = TraceHeader(vcpuCount: 1)
-    var random = SeededGenerator(32)
+    var random = Seed(of: Seed.base(1), salt: 32)
     var pages = Set<UInt64>()
     var events: [Event] = []
     for _ in 0..<400 {

@@ -1,4 +1,5 @@
 import Testing
+import TestSeeds
 import TraceEvents
 import TraceFile
 import TraceFormat
@@ -43,7 +44,7 @@ struct LegacyBlockTests {
     let reader = try TraceReader(path: Self.path)
     let table = KindTable(reader.header)
     let batch = EventBatch()
-    var random = SeededGenerator(61)
+    var random = Seed(of: Seed.base(1), salt: 61)
     let good = try #require(try blocks(reader).min { $0.count < $1.count })
     for round in 0..<2000 {
       var bad = good

@@ -1,4 +1,5 @@
 import Testing
+import TestSeeds
 import TraceEvents
 import TraceFile
 import TraceFormat
@@ -34,7 +35,7 @@ private struct Account: Equatable {
 
 struct PrefetchingReaderTests {
   private func trace() throws -> [UInt8] {
-    var random = SeededGenerator(31)
+    var random = Seed(of: Seed.base(1), salt: 31)
     let header = TraceHeader(vcpuCount: 3)
     let file = TemporaryFile()
     try write(randomEvents(400, header, &random), header, to: file.path, blockSize: 20)
@@ -44,7 +45,7 @@ struct PrefetchingReaderTests {
   @Test(arguments: [false, true]) func damagedAndCutFilesAreReadAsByThePlainReader(isThreaded: Bool) throws {
     let bytes = try trace()
     let file = TemporaryFile()
-    var random = SeededGenerator(32)
+    var random = Seed(of: Seed.base(1), salt: 32)
     var damaged = 0
     for round in 0..<150 {
       var bad = bytes

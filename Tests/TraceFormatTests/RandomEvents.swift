@@ -1,32 +1,9 @@
-import Glibc
+import TestSeeds
 import TraceEvents
 import TraceFormat
 
-/// A small generator whose every run can be repeated: PAGETAPE_SEED in the environment, else 1.
-struct SeededGenerator: RandomNumberGenerator {
-  static let seed: UInt64 = {
-    // SAFETY: getenv returns a string that nobody changes during the tests.
-    let text = unsafe getenv("PAGETAPE_SEED").map { unsafe String(cString: $0) }
-    let seed = text.flatMap { UInt64($0) } ?? 1
-    print("PAGETAPE_SEED=\(seed)")
-    return seed
-  }()
-
-  private var state: UInt64
-
-  init(_ salt: UInt64 = 0) { state = Self.seed &* 0x9E37_79B9_7F4A_7C15 &+ salt }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-    return z ^ z >> 31
-  }
-}
-
 /// Events of every kind in the header, with operands of every size in exactly the columns that the kind carries.
-func randomEvents(_ count: Int, _ header: TraceHeader, _ random: inout SeededGenerator) -> [Event] {
+func randomEvents(_ count: Int, _ header: TraceHeader, _ random: inout Seed) -> [Event] {
   var time: UInt64 = 0
   func operand(_ columns: Columns, _ column: Columns) -> UInt64 {
     columns.contains(column) ? random.next() >> UInt64.random(in: 0..<64, using: &random) : 0
@@ -47,7 +24,7 @@ func randomEvents(_ count: Int, _ header: TraceHeader, _ random: inout SeededGen
 }
 
 /// The same events, but page-writes say what changed in their page, some with more bytes than are stored apart, and some nothing.
-func withRuns(_ events: [Event], _ random: inout SeededGenerator) -> [Event] {
+func withRuns(_ events: [Event], _ random: inout Seed) -> [Event] {
   events.map { event in
     guard event.kind == .pageWrite else { return event }
     var event = event

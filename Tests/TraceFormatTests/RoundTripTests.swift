@@ -1,11 +1,12 @@
 import Testing
+import TestSeeds
 import TraceEvents
 import TraceFile
 import TraceFormat
 
 struct RoundTripTests {
   @Test(arguments: [1, 2, 63, 64, 65, 1000, 20_000]) func everyColumnComesBack(count: Int) throws {
-    var random = SeededGenerator(UInt64(count))
+    var random = Seed(of: Seed.base(1), salt: UInt64(count))
     let header = TraceHeader(vcpuCount: 5)
     let events = randomEvents(count, header, &random)
     let batch = try EventBatch(encoding: events, header: header)
@@ -38,14 +39,14 @@ struct RoundTripTests {
   }
 
   @Test(arguments: [1, 64, 257, 1024]) func everyVCPUCountComesBack(vcpus: Int) throws {
-    var random = SeededGenerator(UInt64(vcpus))
+    var random = Seed(of: Seed.base(1), salt: UInt64(vcpus))
     let header = TraceHeader(vcpuCount: vcpus)
     let events = randomEvents(5000, header, &random)
     #expect(try EventBatch(encoding: events, header: header).events == events)
   }
 
   @Test func fileComesBack() throws {
-    var random = SeededGenerator(7)
+    var random = Seed(of: Seed.base(1), salt: 7)
     let file = TemporaryFile()
     var header = TraceHeader(
       vcpuCount: 4, memory: [.init(start: 0, length: 1 << 20), .init(start: 1 << 30, length: 4096)], region: .init(start: 0x7000_0000, length: 1 << 20),

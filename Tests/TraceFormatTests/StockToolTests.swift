@@ -1,5 +1,6 @@
 import Glibc
 import Testing
+import TestSeeds
 import TraceEvents
 import TraceFile
 import TraceFormat
@@ -25,7 +26,7 @@ private func run(_ arguments: [String], output: String) -> Int32 {
 
 struct StockToolTests {
   private func trace(_ file: TemporaryFile) throws -> TraceReader {
-    var random = SeededGenerator(51)
+    var random = Seed(of: Seed.base(1), salt: 51)
     let header = TraceHeader(vcpuCount: 3)
     try write(randomEvents(2000, header, &random), header, to: file.path, blockSize: 150)
     return try TraceReader(path: file.path)

@@ -1,6 +1,7 @@
 import Glibc
 import Synchronization
 import Testing
+import TestSeeds
 import TraceEvents
 import TraceFile
 import TraceFormat
@@ -58,7 +59,7 @@ struct WriterTests {
     options.keyframeInterval = 300
     options.maxSize = cap
     let writer = try TraceWriter(path: file.path, header: TraceHeader(vcpuCount: 1), options: options)
-    var random = SeededGenerator(41)
+    var random = Seed(of: Seed.base(1), salt: 41)
     for _ in 0..<events { writer.append(Event(.guestEnter, vcpu: 0, rip: random.next())) }
     let error = #expect(throws: TraceFileError.self) { try writer.finish() }
     #expect(error?.code == .sizeCap)
