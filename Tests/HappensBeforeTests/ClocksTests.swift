@@ -105,6 +105,21 @@ struct ClocksTests {
     }
   }
 
+  /// A body spans a power of 32 threads; of those beyond it nothing is known.
+  @Test func timesBeyondWhatABodySpansAreUnknown() {
+    var clocks = Clocks()
+    for _ in 0..<2100 { _ = clocks.addThread() }
+    for (sender, receiver, span) in [(Int32(3), Int32(0), 32), (Int32(40), Int32(1), 1024), (Int32(1023), Int32(2), 1024)] {
+      _ = clocks.epoch(of: sender)
+      let told = clocks.snapshot(of: sender)
+      clocks.receive(told, in: receiver)
+      clocks.release(told)
+      var times = [UInt32](repeating: 7, count: 2100)
+      unsafe times.withUnsafeMutableBufferPointer { unsafe clocks.copyTimes(knownTo: receiver, into: $0) }
+      #expect(times.indices.filter { times[$0] != 0 } == [Int(receiver), Int(sender)], "a body of \(span)")
+    }
+  }
+
   /// Where times end, races may be lost, never invented.
   @Test(arguments: [2, 5, 40])
   func theGreatestTimeInventsNothing(_ threads: Int) {

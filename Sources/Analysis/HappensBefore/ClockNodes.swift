@@ -83,7 +83,7 @@
     for first in stride(from: 0, to: count, by: Self.width) {
       var leaf = body
       for level in stride(from: Int32(body.level), to: 0, by: -1) { leaf = ClockBody(bits: self[leaf.node, first >> Int(5 * level) & 31]) }
-      if first >= Self.width, body.level == 0 { leaf = .empty }
+      if first >> (5 * (body.level + 1)) != 0 { leaf = .empty }  // beyond what the tree spans
       // SAFETY: a leaf is a node of ours, of so many numbers; an empty one is node 0, which holds zeros.
       unsafe (target + first).update(from: words + leaf.node &* Self.width, count: min(Self.width, count - first))
     }
