@@ -12,7 +12,7 @@ struct AlertJudge {
   private var openCauses: [UInt64] = []
   private var lastDroppedOpenCause: UInt64 = 0
   var denied = DeniedWrites()
-  /// Alerts with causes up to here may answer what the trace does not show.
+  /// Alerts with causes before this may answer what the trace does not show.
   private var holeBefore: UInt64 = 0
   private(set) var isAfterHole = false
   /// Per vCPU the hypercall that was last refused with an event.
@@ -35,7 +35,8 @@ struct AlertJudge {
     _ event: borrowing EventView, _ facts: borrowing Facts, _ protection: inout Protection, _ findings: inout FindingCollector
   ) {
     if isAfterHole {
-      holeBefore = event.seq
+      // What tells of a loss may bear the number of the last event lost.
+      holeBefore = event.kind == .eventsLost ? event.seq &+ 1 : event.seq
       isAfterHole = false
     }
     switch event.kind {
