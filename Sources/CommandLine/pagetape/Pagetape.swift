@@ -8,8 +8,9 @@ struct Pagetape: ParsableCommand {
     commandName: "pagetape",
     abstract: "Records what a KVM guest writes and which mode each vCPU is in, and judges the recording.",
     discussion: """
-      Exit status: 0 clean; 1 a rule was broken, or two traces differ; 2 bad use or an I/O error; 3 the trace is damaged or incomplete and \
-      nothing was found in what is left; 4 this host cannot do it (no KVM).
+      Exit status: 0 clean, or recorded; 1 a rule was broken, races were found, two traces differ, or a stored trace is not as expected; 2 bad \
+      use or an I/O error; 3 the trace is damaged or incomplete and nothing was found in what is left, or a recording ended early or lost events; \
+      4 this host cannot do it (no KVM); 125 of replay --bisect alone: the trace cannot be judged.
       """,
     version: Version.text,
     subcommands: [

@@ -16,9 +16,9 @@ struct RecordCommand: ParsableCommand {
       2 bad use or an I/O error, 3 the recording ended early and holds what came before, or lost events to a slow disk, 4 this host cannot run guests.
       """,
       Help.Example("record a built-in guest on four vCPUs", "pagetape record --guest integrity --vcpus 4 -o integrity.tape"),
+      Help.Example("plant a fault", "pagetape record --guest brief --vcpus 3 --fault stop/map-early -o map.tape"),
       Help.Example(
-        "plant a fault, in a schedule that can be repeated",
-        "pagetape record --guest brief --vcpus 3 --fault stop/count-one-ack --schedule serial --seed 15 -o race.tape"),
+        "in a schedule that can be repeated; --seed gives others", "pagetape record --guest brief --vcpus 3 --schedule serial -o serial.tape"),
       Help.Example("keep the last half minute of a long run", "pagetape record --guest kernel.elf --last 30s -o tail.tape")))
 
   @Option(help: ArgumentHelp("A built-in guest, or a file.", valueName: "name|file"), completion: .list(BuiltinGuest.all.map(\.name))) var guest: String
