@@ -41,6 +41,17 @@ struct SampleTests {
     }
   }
 
+  @Test("events that another hypervisor writes are judged")
+  func written() throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("pagetape-library-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let path = folder.appendingPathComponent("own.tape").path
+    try writeEarlyMap(to: path)
+    let verdict = Verdict(of: try TraceReader(path: path))
+    #expect(verdict.findings.map(\.rule.name) == ["stop/region-exposed"] && verdict.findings.first?.seq == 12, "\(verdict)")
+  }
+
   @Test("a trace is judged, and its findings are looked at")
   func judging() throws {
     let path = Self.path("fault-stop-map-early.min.tape")
