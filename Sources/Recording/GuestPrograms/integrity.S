@@ -111,7 +111,7 @@ LABEL round
 	movq %r14, 520(%rdi)
 5:	ret
 
-/* Every eighth round vCPU 1 or 2 is asked to write to the page just protected, and has answered before it is unprotected. */
+/* Every eighth round vCPU 1 or 2, where it is online, is asked to write to the page just protected, and has answered before it is unprotected. */
 LABEL round_poke
 	movl %r14d, %eax
 	andl $7, %eax
@@ -131,6 +131,9 @@ LABEL round_poke
 1:	movq SHARED_POKED, %rbx
 	movl $VECTOR_POKE, %esi
 	HYPERCALL PT_HC_IPI
+	/* It may not be online yet. */
+	cmpq $PT_E_MISSING, %rax
+	je 3f
 	EXPECT_OK
 2:	cli
 	cmpq SHARED_POKED, %rbx

@@ -1,11 +1,11 @@
-import Hypervisor
-import TraceEvents
+package import Hypervisor
+package import TraceEvents
 
 /// The hypervisor core, as what decides for a session.
-struct CoreDecider: VCPUDecider {
+package struct CoreDecider: VCPUDecider {
   private var core: HypervisorCore
 
-  init(_ options: RecordingOptions) throws(RecordingError) {
+  package init(_ options: RecordingOptions) throws(RecordingError) {
     var faults: FaultSet = []
     for name in options.faults {
       guard let fault = Fault(name: name) else { throw .usage("no fault named '\(name)'; 'pagetape faults' lists them") }
@@ -18,17 +18,17 @@ struct CoreDecider: VCPUDecider {
         canTrace: options.writes != .pages))
   }
 
-  mutating func start(rip: UInt64, argument: UInt64, host: inout some HypervisorHost) {
+  package mutating func start(rip: UInt64, argument: UInt64, host: inout some HypervisorHost) {
     core.start(rip: rip, argument: argument, host: &host)
   }
 
-  mutating func handle(_ input: HypervisorInput, on vcpu: Int, host: inout some HypervisorHost) {
+  package mutating func handle(_ input: HypervisorInput, on vcpu: Int, host: inout some HypervisorHost) {
     core.handle(input, on: vcpu, host: &host)
   }
 
-  mutating func step(_ vcpu: Int, readiness: VCPUReadiness, host: inout some HypervisorHost) -> Directive {
+  package mutating func step(_ vcpu: Int, readiness: VCPUReadiness, host: inout some HypervisorHost) -> Directive {
     core.step(vcpu, readiness: readiness, host: &host)
   }
 
-  var outcome: (reason: EndReason, detail: String)? { core.sessionEnd.map { ($0, core.sessionEndDetail) } }
+  package var outcome: (reason: EndReason, detail: String)? { core.sessionEnd.map { ($0, core.sessionEndDetail) } }
 }
