@@ -96,7 +96,7 @@ import TraceFormat
     .vcpuOnline,
   ]
 
-  @Test(arguments: StoredTrace.all) func slicesNestAndArrowsEnd(trace: StoredTrace) throws {
+  @Test(arguments: StoredTrace.many) func slicesNestAndArrowsEnd(trace: StoredTrace) throws {
     let marks = try Self.marks(try Self.export(trace))
     let slices = Self.slices(marks)
     // What is counted in the trace is counted here.

@@ -19,6 +19,13 @@ struct StoredTrace: CustomTestStringConvertible {
     "clean-hello", "clean-brief-4", "fault-stop-map-early", "fault-integrity-halt-in-mode", "damaged-flipped", "damaged-truncated", "format-1-clean-hello",
   ].map { StoredTrace(name: $0) }
 
+  /// All of them, or in a debug build, which takes ten times as long, one of each sort.
+  #if DEBUG
+    static let many = few
+  #else
+    static let many = all
+  #endif
+
   var name: String
   var testDescription: String { name }
   var path: String { Self.folder.appendingPathComponent(name + ".tape").path }
