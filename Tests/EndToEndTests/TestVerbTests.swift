@@ -219,6 +219,8 @@ struct TestVerbTests {
   @Test func nothingToTestIsBadUse() throws {
     #expect(try test().status == 2)
     #expect(try Tool.run("test", folder.file("nowhere").path).status == 2)
+    let here = try Tool.run(["-c", "cd \"$1\" && exec \"$0\" test", Tool.path, folder.url.path], path: "/bin/sh")
+    #expect(here.status == 2 && here.error.contains("without a path the traces are those of the folder 'traces' here"), "\(here.error)")
     for arguments in [["--shard", "5/4"], ["--shard", "0/4"], ["--shard", "x"], ["--jobs", "0"], ["--merge"], ["--update", "--fail-fast"]] {
       #expect(try Tool.run(["test"] + arguments).status == 2, "\(arguments)")
     }

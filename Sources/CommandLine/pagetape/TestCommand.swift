@@ -69,7 +69,9 @@ struct TestCommand: ParsableCommand {
 
   private func replayed() throws -> SuiteReport {
     var suite: StoredTraces
-    do { suite = try StoredTraces(paths.isEmpty ? ["traces"] : paths) } catch { throw Failure("\(error)") }
+    do { suite = try StoredTraces(paths.isEmpty ? ["traces"] : paths) } catch {
+      throw Failure("\(error)" + (paths.isEmpty ? "; without a path the traces are those of the folder 'traces' here" : ""))
+    }
     let places = paths.isEmpty ? "traces" : paths.joined(separator: ", ")
     guard !suite.entries.isEmpty else { throw Failure("\(places): no trace (a file named *.tape) in it") }
     suite.keep(filter.map(NamePattern.init))
