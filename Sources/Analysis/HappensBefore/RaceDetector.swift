@@ -23,7 +23,8 @@ public struct RaceDetector: ~Copyable {
     case shb
   }
 
-  private struct Thread: BitwiseCopyable {
+  // Not private because 6.3.1, optimizing, then fails in every package that has a detector: the code that destroys one asks for the private type.
+  struct Thread: BitwiseCopyable {
     /// Its number in the clocks, -1 before its first event.
     var clock: Int32 = -1
     /// Before its first event: what its forks told it.
