@@ -17,6 +17,10 @@ struct PlainReader: Equatable {
 
   init(_ text: [UInt8]) {
     guard !text.isEmpty else { return }
+    if text.starts(with: [0xef, 0xbb, 0xbf]) {
+      malformed = 1
+      return
+    }
     var lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     if lines.last!.isEmpty { lines.removeLast() }
     for (index, line) in lines.enumerated() {

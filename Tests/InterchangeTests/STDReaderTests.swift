@@ -56,6 +56,15 @@ struct STDReaderTests {
     #expect(try read("T0|r(x)|1\n\nT0|r(x)|1\n").malformed == 2)
   }
 
+  /// It would be part of the first line's thread: one that nobody else is.
+  @Test func aByteOrderMarkIsMalformed() throws {
+    for text in ["\u{feff}T0|w(x)|1\nT0|w(x)|2\n", "\u{feff}T0|w(x)|1", "\u{feff}\n", "\u{feff}"] {
+      for piece in [1, 2, 1 << 20] { #expect(try read(text, piece: piece).malformed == 1, "\(text.debugDescription)") }
+      #expect(PlainReader(Array(text.utf8)).malformed == 1, "the reference")
+    }
+    #expect(try read("T0|w(x)|1\n\u{feff}T0|w(x)|2\n").events.map(\.thread) == ["T0", "\u{feff}T0"], "elsewhere it is a name's")
+  }
+
   @Test func linesMayEndAsTheyDo() throws {
     let events = try read("T0|r(x)|1\nT0|w(x)|2\n").events
     #expect(events.count == 2)

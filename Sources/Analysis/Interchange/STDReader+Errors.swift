@@ -1,4 +1,11 @@
 extension STDReader {
+  /// Whether what is at hand of the text starts with the byte order mark that some editors write.
+  var hasByteOrderMark: Bool {
+    let mark: [UInt8] = [0xef, 0xbb, 0xbf]
+    // SAFETY: within the buffer, which is padded.
+    return unsafe UnsafeRawBufferPointer(start: buffer, count: min(end, mark.count)).elementsEqual(mark)
+  }
+
   /// What is wrong with the line at `start`, looked at field by field.
   func malformed(_ start: Int) -> STDError {
     let line = unsafe line(start)
@@ -7,6 +14,8 @@ extension STDReader {
     let expected: String
     if line.count >= Self.lineLimit {
       expected = "a line of at most \(Self.lineLimit) bytes"
+    } else if lineCount == 1, hasByteOrderMark {
+      expected = "a text without a byte order mark"
     } else if unsafe fields.count != 3 {
       expected = "thread|operation(operand)|location"
     } else if unsafe isBlank(fields[0]) {

@@ -1,8 +1,9 @@
 /// Reads traces in RAPID's STD format, `thread|operation(operand)|location`, one event a line, in pieces of any size.
 ///
 /// Operations are `r`, `w` (a variable), `acq`, `rel` (a lock), `fork`, `join` (a thread), `begin` and `end`, which may stand alone, with empty
-/// parentheses or with an operand. Each field is one or more bytes of UTF-8, without blanks, control characters and bars; an operand ends at the
-/// last parenthesis of its field, so that it may hold others. A line ends with a line feed, or carriage return and line feed; at the end of the
+/// parentheses or with an operand. Each field is one or more bytes of UTF-8 above 0x20 (no blanks, no control characters) and no bars; an operand ends
+/// at the last parenthesis of its field, so that it may hold others. A byte order mark is an error: it would make the first line's thread
+/// another one. A line ends with a line feed, or carriage return and line feed; at the end of the
 /// text that may be missing. Nothing else is a line: an empty one, a comment, a fourth field is an error. Nothing is guessed.
 ///
 /// Source: RAPID (https://github.com/umangm/rapid), README and parse/std; it takes locations for numbers, here they are any text.
@@ -91,6 +92,10 @@
     var count = 0
     var at = start
     let text = unsafe STDText(buffer)
+    if lineCount == 0, hasByteOrderMark {
+      lineCount = 1
+      throw malformed(start)
+    }
     while at < complete, count < Self.batchSize {
       at = try readLine(text, at, count)
       count += 1
