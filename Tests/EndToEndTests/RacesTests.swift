@@ -133,6 +133,14 @@ struct RacesTests {
     }
   }
 
+  /// Every other verb reads such a file; it is no text.
+  @Test(arguments: ["damaged-beheaded", "damaged-headless"])
+  func aTraceThatLostItsFirstBytesIsATrace(name: String) throws {
+    let result = try Tool.run("races", Repository.root.appendingPathComponent("traces/\(name).tape").path)
+    #expect(result.status == 3)
+    #expect(result.error.contains("frame 2: expected a prologue; events 1 to 1296 are missing"), "\(result.error)")
+  }
+
   @Test func manyRacesAreAllThere() throws {
     var lines = "M|w(x)|0\n"
     for number in 1...50_000 { lines += "T\(number % 3)|w(x)|\(number)\n" }

@@ -34,11 +34,15 @@ struct RacesCommand: ParsableCommand {
       // SAFETY: reads at most as many bytes as there is room for.
       try unsafe trace.read { try unsafe input.read(into: $0) }
     } catch let error as STDError {
+      if error.line == 1, isDamagedTrace { return try runNative() }
       throw Failure("\(file): \(error)")
     }
     try report(trace)
     if !trace.races.isEmpty { try ExitStatus.findings.end() }
   }
+
+  /// Whether what does not start like a trace is one all the same, with its first bytes lost: a block is found in it. (A pipe can't be read again.)
+  private var isDamagedTrace: Bool { file != "-" && (try? Traces.open(file)) != nil }
 
   private func report(_ trace: borrowing STDRaces) throws {
     if format == .text {
