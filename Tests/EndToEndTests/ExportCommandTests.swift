@@ -71,12 +71,14 @@ import Testing
     #expect(try Tool.run("export", "--format", format, folder.file("none.tape").path).status == 2)
   }
 
-  @Test func aSignalLeavesNothing() throws {
+  @Test(arguments: ["export", "repair", "generate"]) func aSignalLeavesNothing(verb: String) throws {
     let trace = folder.file("x.tape").path
     #expect(try Tool.run("generate", "--events", "300000", "-o", trace).status == 0)
+    let output = folder.file("y").path
+    let arguments = ["export": ["--format", "jsonl", trace], "repair": [trace], "generate": ["--events", "300000"]]
     for number in [SIGTERM, SIGINT, SIGHUP] {
       let process = try Self.startWithSignals(
-        ["export", "--format", "jsonl", trace, "-o", folder.file("x.jsonl").path], output: folder.file("out"), error: folder.file("err"))
+        [verb] + (arguments[verb] ?? []) + ["-o", output], output: folder.file("out"), error: folder.file("err"))
       while process.isRunning, !(try names().contains { $0.hasSuffix(".tmp") }) { usleep(500) }
       kill(process.processIdentifier, number)
       process.waitUntilExit()
@@ -84,6 +86,20 @@ import Testing
       let left = try names()
       #expect(left == ["err", "out", "x.tape"])
     }
+  }
+
+  /// What is there stays until the new one is whole, and where that comes to nothing.
+  @Test(
+    .enabled(if: DatabaseExportTests.mounts, "no small file system can be mounted here (unshare -rm): a full disk is not tried"),
+    arguments: ["repair", "generate --events 100000", "minimize --rule stop/*"])
+  func aFullDiskLeavesWhatWasThere(command: String) throws {
+    let script = """
+      mount -t tmpfs -o size=8k none /mnt && printf mine > /mnt/x && set -f && "$0" $2 $1 -o /mnt/x --force; echo $?; ls -A /mnt; cat /mnt/x
+      """
+    let trace = command.hasPrefix("generate") ? "" : Self.stored(command == "repair" ? "clean-integrity-4" : "fault-stop-map-early")
+    let full = try Tool.run(["-rm", "sh", "-c", script, Tool.path, trace, command], path: "/usr/bin/unshare")
+    #expect(full.output == "2\nx\nmine", "\(full)")
+    #expect(full.error.hasPrefix("pagetape: /mnt/x") && full.error.hasSuffix("No space left on device\n"), "\(full)")
   }
 
   /// Tests run on threads that let no signal through, and a process inherits that.

@@ -24,23 +24,22 @@ struct GenerateCommand: ParsableCommand {
 
   func run() throws {
     var options = TraceWriter.Options()
-    options.force = force
+    options.force = true
     options.flushInterval = 0
-    do {
-      let header = TraceHeader(
-        vcpuCount: vcpus, memory: [Synthesizer<WriterSink>.memory], region: Synthesizer<WriterSink>.region, attribution: .everyWrite,
-        properties: [
-          .init(TraceHeader.Property.Name.recorderVersion, Version.producer), .init(TraceHeader.Property.Name.guestName, "synthetic"),
-          .init(TraceHeader.Property.Name.seed, "\(seed)"),
-        ])
-      let writer = try TraceWriter(path: output, header: header, options: options)
+    let header = TraceHeader(
+      vcpuCount: vcpus, memory: [Synthesizer<WriterSink>.memory], region: Synthesizer<WriterSink>.region, attribution: .everyWrite,
+      properties: [
+        .init(TraceHeader.Property.Name.recorderVersion, Version.producer), .init(TraceHeader.Property.Name.guestName, "synthetic"),
+        .init(TraceHeader.Property.Name.seed, "\(seed)"),
+      ])
+    let (count, size) = try WholeTrace.write(output, overwrites: force) { path in
+      let writer = try TraceWriter(path: path, header: header, options: options)
       let written = try Synthesizer(into: WriterSink(writer: writer), vcpuCount: vcpus, seed: seed).write(events)
       try writer.finish()
-      let name = output == "-" ? "standard output" : output
-      try Terminal.summary("\(name): \(Count.text(written.events, "event")), \(Count.bytes(writer.size))", besides: output)
-    } catch let error as TraceFileError {
-      throw Traces.failure(error)
+      return (written.events, writer.size)
     }
+    let name = output == "-" ? "standard output" : output
+    try Terminal.summary("\(name): \(Count.text(count, "event")), \(Count.bytes(size))", besides: output)
   }
 }
 

@@ -54,13 +54,13 @@ struct MinimizeCommand: ParsableCommand {
 
   private func write(_ small: MinimizedTrace) throws -> UInt64 {
     var options = TraceWriter.Options()
-    options.force = force
+    options.force = true
     options.flushInterval = 0
-    do {
-      let writer = try TraceWriter(path: output, header: small.header, options: options)
+    return try WholeTrace.write(output, overwrites: force) { path in
+      let writer = try TraceWriter(path: path, header: small.header, options: options)
       for event in small.events { writer.append(timed: event) }
       try writer.finish()
       return writer.size
-    } catch { throw Traces.failure(error) }
+    }
   }
 }

@@ -19,14 +19,12 @@ struct RepairCommand: ParsableCommand {
   @Flag(help: "Overwrite the output.") var force = false
 
   func run() throws {
-    do {
-      let summary = try TraceReader.repair(from: file, to: output, force: force)
-      Traces.report(summary.damage, path: file)
-      let name = output == "-" ? "standard output" : output
-      let kept = "\(Count.text(summary.events, "event")) kept, \(Count.grouped(summary.lost)) known to be missing"
-      try Terminal.summary("\(name): \(kept)", besides: output)
-    } catch let error as TraceFileError {
-      throw Traces.failure(error)
-    }
+    let reader = try Traces.open(file)
+    guard !reader.isSameFile(as: output) else { throw Failure("\(output): cannot write a trace onto itself") }
+    let summary = try WholeTrace.write(output, overwrites: force) { path in try reader.repair(to: path, force: true) }
+    Traces.report(summary.damage, path: file)
+    let name = output == "-" ? "standard output" : output
+    let kept = "\(Count.text(summary.events, "event")) kept, \(Count.grouped(summary.lost)) known to be missing"
+    try Terminal.summary("\(name): \(kept)", besides: output)
   }
 }

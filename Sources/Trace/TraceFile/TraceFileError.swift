@@ -35,6 +35,9 @@ public struct TraceFileError: Error, Hashable, Sendable, CustomStringConvertible
     self.detail = detail
   }
 
+  /// The same of a file that goes by another name.
+  public func of(_ path: String) -> TraceFileError { TraceFileError(code, path: path, offset: offset, errno: errno, detail: detail) }
+
   /// There is no room: on the disk, in somebody's quota, or in a file of this file system.
   public var isDiskFull: Bool { errno == ENOSPC || errno == EDQUOT || errno == EFBIG }
 
