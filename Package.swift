@@ -86,7 +86,7 @@ let package = Package(
     module("OutputFiles", in: "CommandLine", needs: ["CFiles"]),
     module("TraceSuite", in: "CommandLine", needs: ["CFiles", "OutputFiles", "TraceFormat", "TraceFile", "Analyzer", "Races", "Regression"]),
     module("SQLite", in: "CommandLine", needs: ["CSQLite"]),
-    module("TraceDatabase", in: "CommandLine", needs: ["SQLite", "TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Reports", "Timeline"]),
+    module("TraceDatabase", in: "CommandLine", needs: ["SQLite", "TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Reports", "Timeline", "Symbols"]),
     .executableTarget(
       name: "pagetape",
       dependencies: [

@@ -91,7 +91,9 @@ struct DatabaseExportTests {
   @Test(arguments: ["README.md", "Sources/CommandLine/pagetape/pagetape.docc/TraceDatabase.md"]) func queriesInTheDocumentsWork(document: String) throws {
     let folder = try Folder()
     let path = folder.file("x.sqlite").path
-    #expect(try Tool.run("export", "--format", "sqlite", Self.trace("fault-stop-skip-peer"), "-o", path).status == 0)
+    let map = folder.file("brief.map")
+    try Data(Tool.run("guests", "brief", "--symbols").output.utf8).write(to: map)
+    #expect(try Tool.run("export", "--format", "sqlite", Self.trace("fault-stop-skip-peer"), "-o", path, "--symbols", map.path).status == 0)
     let database = try DatabaseReader(path)
     let text = try String(contentsOf: Repository.root.appendingPathComponent(document), encoding: .utf8)
     let queries = text.components(separatedBy: "```sql\n").dropFirst().map { $0.components(separatedBy: "```") }

@@ -2,6 +2,7 @@ import Analyzer
 import Foundation
 import Races
 import SQLite
+import Symbols
 import Testing
 import Timeline
 import TraceDatabase
@@ -18,17 +19,19 @@ struct DatabaseTests {
     let database: DatabaseReader
     private let folder: Folder
 
-    init(_ path: String) throws {
+    init(_ path: String, symbols: GuestSymbols? = nil) throws {
       folder = try Folder()
       reader = try TraceReader(path: path)
       let (trace, file) = (reader, folder.file("x.sqlite").path)
       verdict = Verdict(of: trace, Analyzer.Subject(trace.header), isComplete: trace.isComplete)
       #expect(FileManager.default.createFile(atPath: file, contents: nil))
-      try TraceDatabase.write(trace, verdict, name: "x.tape", producer: "tests", to: file)
+      try TraceDatabase.write(trace, verdict, name: "x.tape", producer: "tests", symbols: symbols, to: file)
       database = try DatabaseReader(file)
     }
 
-    init(stored name: String) throws { try self.init(Repository.root.appendingPathComponent("traces/\(name).tape").path) }
+    init(stored name: String, symbols: GuestSymbols? = nil) throws {
+      try self.init(Repository.root.appendingPathComponent("traces/\(name).tape").path, symbols: symbols)
+    }
 
     func events() -> [Event] {
       reader.rewind()
@@ -75,6 +78,41 @@ struct DatabaseTests {
       event.cause == 0 ? .null : value(.cause, event.cause), value(.a, event.a), value(.b, event.b), value(.c, event.c), value(.d, event.d),
       columns.contains(.data) ? .blob(event.data) : .null,
     ]
+  }
+
+  /// Addresses in symbols, in a module, at 2^63 and beyond, and in none.
+  @Test(arguments: ["fault-tree-ignore-mappings", "race-stop-window", "damaged-flipped"]) func addressesHaveTheNamesThatTheyHaveElsewhere(name: String) throws {
+    let map = "100000 800 T first\n200000 2000 D data\n250000 1000 b box\t[mod]\n310000 10000 d nodes\nfff000 1000 b stack\n"
+    for offset: UInt64 in [0, 1 << 63] {
+      let symbols = try GuestSymbols(map: Array(map.utf8), offset: offset)
+      let written = try Written(stored: name, symbols: symbols)
+      let database = written.database
+      let columns = "SELECT e.gpa, l.gpa_symbol, e.rip, l.rip_symbol FROM events e JOIN event_log l USING (seq)"
+      let ofFindings = """
+        SELECT gpa, g.name, rip, r.name FROM (SELECT gpa, rip FROM findings UNION ALL SELECT gpa, rip FROM accesses)
+        LEFT JOIN gpa_symbols g USING (gpa) LEFT JOIN rip_symbols r USING (rip)
+        """
+      var named = 0
+      for query in [columns, ofFindings] {
+        try database.each(query) { row in
+          for (at, place) in [(0, { symbols.place(gpa: $0) }), (2, { symbols.place(rip: $0) })] as [(Int, (UInt64) -> SymbolTable.Place?)] {
+            var expected: DatabaseReader.Value = .null
+            if case .integer(let address) = row[at], let text = place(UInt64(bitPattern: address))?.text { expected = .text(text) }
+            #expect(row[at + 1] == expected)
+            named += expected == .null ? 0 : 1
+          }
+        }
+      }
+      #expect(named > 100)
+      let pages = try database.rows("SELECT page, page_symbol FROM page_writes")
+      for row in pages {
+        guard case .integer(let page) = row[0] else { continue }
+        #expect(row[1] == (symbols.place(gpa: UInt64(page)).map { .text($0.text) } ?? .null))
+      }
+      #expect(try database.lines("PRAGMA integrity_check") == ["ok"])
+    }
+    let plain = try Written(stored: name).database
+    #expect(try plain.lines("SELECT count(*) FROM gpa_symbols UNION ALL SELECT count(*) FROM rip_symbols") == ["0", "0"])
   }
 
   @Test(arguments: names) func whatFollowsFromEventsIsWhatIsDrawn(name: String) throws {

@@ -177,6 +177,10 @@ struct SymbolsTests {
       let prints = /"pagetape\/v1": "[^"]*"/
       #expect(named.matches(of: prints).map { String($0.output) } == plain.matches(of: prints).map { String($0.output) })
     }
+    let database = folder.file("x.sqlite").path
+    _ = try run("export", "--format", "sqlite", trace, "--symbols", map, "-o", database)
+    let findings = "SELECT g.name, r.name FROM findings JOIN gpa_symbols g USING (gpa) JOIN rip_symbols r USING (rip)"
+    #expect(try DatabaseReader(database).lines(findings).contains("static_deny+0x10|work_denied+0x8"))
     let std = try Tool.run("export", "--format", "std", trace, "--symbols", map)
     #expect(std.status == 2 && std.error.contains("no place for names"))
   }

@@ -1,6 +1,6 @@
 internal import CSQLite
 
-/// A prepared statement that gives no rows: its parameters, numbered from 1, are bound, and it is run, again and again.
+/// A prepared statement: its parameters, numbered from 1, are bound, and it is run, again and again.
 ///
 /// What was bound stays bound until it is bound anew.
 @safe public final class Statement {
@@ -45,6 +45,17 @@ internal import CSQLite
       throw error
     }
     try check(unsafe sqlite3_reset(handle))
+  }
+
+  /// Runs it to its end, and gives the 64 bits in the first column of each row; NULL is 0.
+  public func each(_ body: (UInt64) throws(DatabaseError) -> Void) throws(DatabaseError) {
+    defer { unsafe sqlite3_reset(handle) }
+    while true {
+      let code = unsafe sqlite3_step(handle)
+      guard code != SQLITE_DONE else { return }
+      guard code == SQLITE_ROW else { throw unsafe DatabaseError(path: database.path, code: code, database.connection) }
+      try body(UInt64(bitPattern: unsafe sqlite3_column_int64(handle, 0)))
+    }
   }
 
   /// Runs it with a blob that nobody copies; the parameter is NULL afterwards.

@@ -51,7 +51,18 @@ enum Schema {
       PRIMARY KEY (finding, rule)) WITHOUT ROWID;
     CREATE TABLE breaks (rule TEXT NOT NULL REFERENCES rules, seq INTEGER NOT NULL, PRIMARY KEY (rule, seq)) WITHOUT ROWID;
     CREATE TABLE undecided (position INTEGER PRIMARY KEY, what TEXT NOT NULL);
+    \(symbols("gpa"))
+    \(symbols("rip"))
     """
+
+  /// Names of addresses, written as everywhere: see `SymbolTable.Place.text`.
+  private static func symbols(_ address: String) -> String {
+    """
+    CREATE TABLE \(address)_symbols (
+      \(address) INTEGER PRIMARY KEY, symbol TEXT NOT NULL, module TEXT, offset INTEGER NOT NULL, name TEXT GENERATED ALWAYS AS (
+        symbol || CASE offset WHEN 0 THEN '' ELSE printf('+0x%x', offset) END || coalesce(' [' || module || ']', '')) VIRTUAL);
+    """
+  }
 
   /// Made when the tables are full: sorting once is cheaper than keeping in order.
   static let indexes = """

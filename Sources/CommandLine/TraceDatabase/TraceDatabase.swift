@@ -1,5 +1,6 @@
 public import Analyzer
 public import SQLite
+public import Symbols
 import TraceEvents
 public import TraceFile
 import TraceFormat
@@ -8,8 +9,10 @@ import TraceFormat
 public enum TraceDatabase {
   /// Fills the file, which must be there and empty. Reads the whole trace once; what is kept in memory does not grow with it.
   ///
-  /// After an error the file holds no database. `name` is what the trace is called, `producer` who writes.
-  public static func write(_ reader: TraceReader, _ verdict: Verdict, name: String, producer: String, to path: String) throws(DatabaseError) {
+  /// After an error the file holds no database. `name` is what the trace is called, `producer` who writes, `symbols` name addresses.
+  public static func write(
+    _ reader: TraceReader, _ verdict: Verdict, name: String, producer: String, symbols: GuestSymbols? = nil, to path: String
+  ) throws(DatabaseError) {
     let database = try Database(path: path)
     try database.run(Schema.settings)
     try database.run("BEGIN")
@@ -21,6 +24,7 @@ public enum TraceDatabase {
     try database.insert(reader.damage)
     try database.insert(verdict)
     try database.insert(reader, verdict, name: name, producer: producer, duration: pass.time)
+    if let symbols { try database.insert(symbols) }
     try database.run(Schema.indexes)
     try database.run(Schema.stopProtocol)
     try database.run(Schema.views)

@@ -42,8 +42,8 @@ struct ExportCommand: ParsableCommand {
   @OptionGroup var names: SymbolOptions
 
   func validate() throws {
-    if names.symbols != nil, format == .std || format == .sqlite {
-      throw ValidationError("--format \(format.rawValue) has no place for names: --symbols goes with perfetto, sarif, jsonl and csv")
+    if names.symbols != nil, format == .std {
+      throw ValidationError("--format std has no place for names: 'races --symbols' puts them to the races of the trace itself")
     }
     guard format == .sqlite, output == "-" else { return }
     throw ValidationError("--format sqlite needs -o FILE: a database is not written from its start to its end, so it cannot go to standard output")
@@ -62,7 +62,7 @@ struct ExportCommand: ParsableCommand {
   private func export(_ reader: TraceReader, _ symbols: GuestSymbols?, to output: consuming OutputFile) throws -> (events: UInt64, bytes: UInt64) {
     let producer = Version.producer
     return switch format {
-    case .sqlite: try database(of: reader, to: output)
+    case .sqlite: try database(of: reader, symbols, to: output)
     case .std: try ExportPass.run(TraceExport(vcpuCount: reader.header.vcpuCount), reader, to: output)
     case .jsonl: try ExportPass.run(JSONLinesExport(header: reader.header, producer: producer, symbols: symbols), reader, to: output)
     case .perfetto: try ExportPass.run(perfetto(reader, producer, symbols), reader, to: output)
