@@ -72,6 +72,7 @@ struct CommandLineTests {
   @Test(arguments: [
     (["replya", "x"], "there is no verb 'replya' (did you mean \"replay\"?)"), (["help", "recrod"], "(did you mean \"record\"?)"),
     (["replay", "--formt", "json", "x"], "Did you mean '--format'?"), (["replay", "--format", "jsn", "x"], "'text' and 'json'. (did you mean \"json\"?)"),
+    (["export", "--format", "perfeto", "x"], "  - std\n(did you mean \"perfetto\"?)\n"),
     (["replay", "--color", "alwys", "x"], "(did you mean \"always\"?)"), (["record", "--schedule", "serail", "-o", "x"], "(did you mean \"serial\"?)"),
     (["replay", "--rule", "stpo/*", "x"], "(did you mean \"stop/*\"?)"), (["minimize", "--rule", "raec/*", "-o", "y", "x"], "(did you mean \"race/*\"?)"),
     (["replay", "--rule", "stop/map-erly", "x"], "no rule matches 'stop/map-erly'"),

@@ -31,7 +31,15 @@ enum Suggestion {
     guard lines[0].hasPrefix("Error: The value '"), let choices = lines[0].firstRange(of: "Please provide one of ") else { return message }
     let quoted = { (text: Substring) in text.split(separator: "'", omittingEmptySubsequences: false).enumerated().filter { $0.offset % 2 == 1 } }
     guard let typed = quoted(lines[0][..<choices.lowerBound]).first?.element else { return message }
-    lines[0] += text(for: String(typed), among: quoted(lines[0][choices.upperBound...]).map { String($0.element) })
+    // Many values stand in a list, a line each.
+    let bullet = "  - "
+    let listed = lines.dropFirst().prefix { $0.hasPrefix(bullet) }.map { String($0.dropFirst(bullet.count)) }
+    if listed.isEmpty {
+      lines[0] += text(for: String(typed), among: quoted(lines[0][choices.upperBound...]).map { String($0.element) })
+    } else {
+      let near = text(for: String(typed), among: listed)
+      if !near.isEmpty { lines.insert(String(near.dropFirst()), at: 1 + listed.count) }
+    }
     return lines.joined(separator: "\n")
   }
 
