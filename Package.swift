@@ -119,7 +119,7 @@ let package = Package(
       "EndToEndTests",
       needs: [
         "TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Races", "Minimization", "Inspection", "Reports", "Regression", "Timeline", "ReportPage",
-        "TraceSuite", "OutputFiles", "Synthesizer", "Hypervisor", "ELFFormat", "Symbols", "CSQLite", "SQLite", "TraceDatabase", "TestSeeds",
+        "TraceSuite", "OutputFiles", "Synthesizer", "Hypervisor", "ELFFormat", "Symbols", "CSQLite", "SQLite", "TraceDatabase", "TreeFormat", "TestSeeds",
       ]),
     // What the pages for users of the library show, by the modules of products alone.
     tests(

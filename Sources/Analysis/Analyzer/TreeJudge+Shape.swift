@@ -173,12 +173,12 @@ extension Protection {
   /// Why a page must be traced: when the tree came to name it.
   fileprivate func linkReason(_ frame: UInt64, _ rule: Rule, _ item: TreeJudge.Obligation) -> Finding.Reason {
     if rule == .treeUntracedNode, let node = tree.reached[frame] {
-      return Finding.Reason(seq: node.linked.seq, what: "vCPU \(node.linked.vcpu) linked the node \(gpaText(frame << 12))")
+      return Finding.Reason(seq: node.linked.seq, what: "\(actorText(node.linked.vcpu)) linked the node \(gpaText(frame << 12))")
     }
     let cover = tree.cover(gpa: frame << 12, length: 4096)
     guard cover.mapping != nil else { return Finding.Reason(seq: item.seq, what: "the mapping became reachable") }
     let leaf = gpaText(cover.leaf << 12)
-    return Finding.Reason(seq: cover.since.seq, what: "vCPU \(cover.since.vcpu) published its mapping in the leaf \(leaf)")
+    return Finding.Reason(seq: cover.since.seq, what: "\(actorText(cover.since.vcpu)) published its mapping in the leaf \(leaf)")
   }
 }
 

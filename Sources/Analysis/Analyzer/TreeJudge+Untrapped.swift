@@ -88,7 +88,7 @@ extension TreeJudge {
       expected: "no vCPU outside integrity mode writes \(target.what)",
       observed: "vCPU \(write.vcpu), outside integrity mode, wrote it between \(write.entered) and \(write.seq)",
       because: [
-        Finding.Reason(seq: target.since.seq, what: "vCPU \(target.since.vcpu) \(target.how)"),
+        Finding.Reason(seq: target.since.seq, what: "\(actorText(target.since.vcpu)) \(target.how)"),
         Finding.Reason(seq: write.entered, what: "vCPU \(write.vcpu) entered the guest: it wrote after that"),
       ])
   }

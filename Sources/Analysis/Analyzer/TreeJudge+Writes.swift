@@ -16,7 +16,7 @@ extension TreeJudge {
     let (seq, vcpu) = (event.seq, event.vcpu)
     let who = "vCPU \(vcpu), outside integrity mode,"
     let because = [
-      Finding.Reason(seq: target.since.seq, what: "vCPU \(target.since.vcpu) \(target.how)"),
+      Finding.Reason(seq: target.since.seq, what: "\(actorText(target.since.vcpu)) \(target.how)"),
       Finding.Reason(seq: entered, what: "vCPU \(vcpu) entered the guest: it wrote after that"),
     ]
     if protection.traced.isUntraced(frame, since: entered) {
@@ -107,7 +107,7 @@ extension TreeJudge {
     let named = protection.tree.reached[frame]?.linked ?? (cover.mapping == nil ? nil : cover.since)
     if let named, protection.traced.isUntraced(frame) {
       let (seq, vcpu) = (event.seq, event.vcpu)
-      let reason = Finding.Reason(seq: named.seq, what: "vCPU \(named.vcpu) made the tree name it")
+      let reason = Finding.Reason(seq: named.seq, what: "\(actorText(named.vcpu)) made the tree name it")
       reportGap(event, observed: "vCPU \(vcpu), outside integrity mode, wrote it at \(seq)", because: [reason], &protection, &findings)
     }
     judgeEffect(event, rip: rip, because: nil, &protection, &findings)
@@ -149,13 +149,13 @@ extension TreeJudge {
       findings.report(
         .treeNodeWrite, seq: event.seq, vcpu: event.vcpu, gpa: event.gpa, rip: rip,
         expected: "no vCPU outside integrity mode writes the node at \(gpaText(frame << 12))", observed: observed,
-        because: because(node.linked.seq, "vCPU \(node.linked.vcpu) linked the node"))
+        because: because(node.linked.seq, "\(actorText(node.linked.vcpu)) linked the node"))
     }
     guard let mapping = cover.mapping else { return }
     let bytes = mapping.firstByte == 0 && mapping.endByte == 4096 ? "" : "bytes \(mapping.firstByte)..<\(mapping.endByte) of "
     findings.report(
       .treeProtectedWrite, seq: event.seq, vcpu: event.vcpu, gpa: event.gpa, rip: rip,
       expected: "no vCPU outside integrity mode writes \(bytes)the protected page \(gpaText(frame << 12))", observed: observed,
-      because: because(cover.since.seq, "vCPU \(cover.since.vcpu) published the mapping in the leaf \(gpaText(cover.leaf << 12))"))
+      because: because(cover.since.seq, "\(actorText(cover.since.vcpu)) published the mapping in the leaf \(gpaText(cover.leaf << 12))"))
   }
 }
