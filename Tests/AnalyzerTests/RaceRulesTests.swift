@@ -340,6 +340,27 @@ import TraceFormat
     #expect(rules.contains(.raceProtectWindow), "\(rules)")
   }
 
+  @Test(
+    "a trapped write is told with the bytes in memory, a change of protection with the hypercall that asked for it",
+    arguments: [WriteOutcome.dropped, .applied])
+  func removalInFull(outcome: WriteOutcome) throws {
+    var scenario = TreeScenario()
+    scenario.enterIntegrity(0) { $0.protect(0, TreeScenario.free) }
+    scenario.write(1, TreeScenario.free + 8, 5, outcome)
+    scenario.enterIntegrity(0) { $0.unprotect(0, TreeScenario.free) }
+    let finding = try #require(scenario.verdictWithRaces.findings.first { $0.rule == .raceProtectWindow })
+    guard case .race(let first, let second, _)? = finding.evidence else {
+      Issue.record("no accesses")
+      return
+    }
+    let result = try #require(scenario.events.first { $0.kind == .writeResult && $0.vcpu == 1 })
+    let half = result.data.count / 2
+    #expect(first.what == .attempt && first.before == Array(result.data[..<half]) && first.after == Array(result.data[half...]), "\(first)")
+    let removal = try #require(scenario.events.last { $0.kind == .traceRemove })
+    let call = try #require(scenario.events.first { $0.seq == removal.cause })
+    #expect(second.what == .remove && call.kind == .hypercall && second.rip == call.rip && finding.rip == call.rip, "\(second)")
+  }
+
   @Test("accesses to a node are ordered whoever makes them; those to other traced pages need not be")
   func nodes() {
     for (gpa, isSpecial) in [(TreeScenario.leaf + 0x800, true), (TreeScenario.ranged + 0x800, false)] {

@@ -28,7 +28,7 @@ extension Finding {
     /// Bytes of memory from `gpa` on, as far as they are known.
     public var before: [UInt8]?
     public var after: [UInt8]?
-    /// Nil where only the page is known, not the instruction.
+    /// Past the instruction, or where the hypercall returns to that changed the page's protection. Nil where only the page is known, not the instruction.
     public var rip: UInt64?
     /// The `guestEnter` that it came after, where it is known no better than that; nil for an exact access.
     public var since: UInt64?

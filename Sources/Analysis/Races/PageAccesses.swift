@@ -93,6 +93,14 @@ struct PageAccesses {
     return (races, false)
   }
 
+  /// What became of a write that trapped: the bytes in memory before and after.
+  mutating func complete(_ trap: UInt64, before: ArraySlice<UInt8>, after: ArraySlice<UInt8>) {
+    guard let index = kept.lastIndex(where: { $0.seq <= trap }), kept[index].seq == trap, kept[index].what == .attempt else { return }
+    guard let range = kept[index].bytes.ranges.first, range.count == before.count, before.count == after.count else { return }
+    kept[index].before = [Array(before)]
+    kept[index].after = [Array(after)]
+  }
+
   /// What every vCPU knows of can race with nothing any more.
   mutating func prune(_ clocks: borrowing TraceClocks, vcpuCount: Int) {
     var next = 0

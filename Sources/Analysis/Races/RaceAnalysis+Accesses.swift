@@ -17,6 +17,7 @@ extension RaceAnalysis {
     case .pageWrite: return pageWrite(event, frame)
     case .writeResult, .guestWrite:
       let count = event.data.count / 2
+      if event.kind == .writeResult { pages[frame]?.complete(event.cause, before: event.data[..<count], after: event.data[count...]) }
       guard count > 0, offset + count <= 4096, event.kind == .guestWrite || event.a == WriteOutcome.applied.rawValue else { return nil }
       let after = event.data[count...].prefix(count)
       pages[frame]?.contents.store(after, at: offset)
@@ -77,6 +78,8 @@ extension RaceAnalysis {
         what: event.kind == .traceInstall ? .install : .remove, seq: event.seq, vcpu: event.vcpu, epoch: clocks.epoch(of: event.vcpu), bytes: .page,
         mode: .ordinary, rendezvous: 0, pendingStop: 0)
       if vcpus[Int(event.vcpu)].isInIntegrityMode { access.mode = .integrity }
+      let call = vcpus[Int(event.vcpu)].call
+      if event.cause != 0, event.cause == call.seq { access.rip = call.rip }
       compare(access, on: frame)
     }
   }

@@ -48,10 +48,12 @@ extension RaceAnalysis {
   }
 
   private func told(_ access: PageAccess, _ bytes: Range<Int>, _ gpa: UInt64) -> Finding.Access {
-    if access.changesProtection { return Finding.Access(access.what, seq: access.seq, vcpu: access.vcpu, gpa: gpa & ~4095, length: 4096) }
+    if access.changesProtection {
+      return Finding.Access(access.what, seq: access.seq, vcpu: access.vcpu, gpa: gpa & ~4095, length: 4096, rip: access.rip)
+    }
     var told = Finding.Access(
       access.what, seq: access.seq, vcpu: access.vcpu, gpa: gpa, length: UInt64(bytes.count), rip: access.rip, since: access.since)
-    if access.what == .write { (told.before, told.after) = access.values(of: bytes) }
+    if access.what != .read { (told.before, told.after) = access.values(of: bytes) }
     return told
   }
 

@@ -22,6 +22,8 @@ public struct RaceAnalysis: ~Copyable, TracePass {
     var isUntold = false
     /// The instruction of its last write that trapped.
     var trapRIP: UInt64 = 0
+    /// Its last hypercall, and the address that returns to.
+    var call: (seq: UInt64, rip: UInt64) = (0, 0)
     var signals = Signals()
   }
 
@@ -72,7 +74,8 @@ public struct RaceAnalysis: ~Copyable, TracePass {
         case .guestEnter: noteEnter(cursor.vcpu, cursor.seq)
         case .pageWrite, .guestWrite, .writeResult, .regionAccess, .pageContents:
           if pages[cursor.gpa >> 12] != nil { consume(cursor.event) }
-        case .guestExit, .hypercall, .hypercallResult, .alert, .console: break
+        case .hypercall: noteCall(cursor.vcpu, cursor.seq, cursor.rip)
+        case .guestExit, .hypercallResult, .alert, .console: break
         default: consume(cursor.event)
         }
       }
@@ -85,6 +88,7 @@ public struct RaceAnalysis: ~Copyable, TracePass {
     switch event.kind {
     case .guestEnter: noteEnter(event.vcpu, event.seq)
     case .guestExit: break
+    case .hypercall: noteCall(event.vcpu, event.seq, event.rip)
     case .eventsLost:
       if event.b != LossCause.dirtyRingOverflow.rawValue { forget() }
     case .pageContents: pages[event.gpa >> 12]?.contents.set(event.data)
@@ -137,6 +141,10 @@ public struct RaceAnalysis: ~Copyable, TracePass {
     guard Int(vcpu) < vcpus.count else { return }
     vcpus[Int(vcpu)].entered = seq
     vcpus[Int(vcpu)].isUntold = true
+  }
+
+  private mutating func noteCall(_ vcpu: UInt16, _ seq: UInt64, _ rip: UInt64) {
+    if Int(vcpu) < vcpus.count { vcpus[Int(vcpu)].call = (seq, rip) }
   }
 
   private mutating func noteTold(_ vcpu: UInt16) {
