@@ -83,6 +83,27 @@ import TraceOrder
     return unordered
   }
 
+  /// The edges by themselves, as `races`, exports and predictions take them: what they reach is what the graph does.
+  static func compareEdges(_ events: [Event], vcpus: Int, _ what: String) {
+    let expected = reach(events)
+    var order = TraceOrder(vcpuCount: vcpus)
+    var reached = Array(repeating: Array(repeating: false, count: events.count), count: events.count)
+    var last: [UInt16: Int] = [:]
+    for late in events.indices {
+      order.take(events[late])
+      let waited = order.sources.compactMap { seq in events[..<late].firstIndex { $0.seq == seq } }
+      for early in waited + [last[events[late].vcpu]].compactMap({ $0 }) {
+        for index in 0...early where reached[early][index] { reached[late][index] = true }
+      }
+      reached[late][late] = true
+      last[events[late].vcpu] = late
+      if let early = (0..<late).first(where: { reached[late][$0] != expected[late][$0] }) {
+        Issue.record("\(what): \(early + 1) before \(late + 1): \(reached[late][early]) by the edges, by the graph \(expected[late][early])")
+        return
+      }
+    }
+  }
+
   /// Something is done at every event, or only where a vCPU is in the guest.
   @Test("correct runs", arguments: 1...6, [false, true])
   func correct(vcpus: Int, onlyInGuest: Bool) {
@@ -91,6 +112,7 @@ import TraceOrder
       var walk = StopRandomWalk(vcpus: vcpus, offline: vcpus > 2 ? 1 : 0, seed: seed)
       walk.walk(120)
       unordered += Self.compare(walk.scenario.events, vcpus: vcpus, "seed \(seed)", onlyInGuest: onlyInGuest)
+      if !onlyInGuest { Self.compareEdges(walk.scenario.events, vcpus: vcpus, "seed \(seed)") }
     }
     #expect(vcpus == 1 || unordered > 100)
   }
@@ -108,6 +130,7 @@ import TraceOrder
         if events[index].kind != .stopAck, random.below(8) == 0 { events[index].cause = 0 }
       }
       _ = Self.compare(events, vcpus: vcpus, "seed \(seed)")
+      Self.compareEdges(events, vcpus: vcpus, "seed \(seed)")
     }
   }
 
@@ -126,6 +149,35 @@ import TraceOrder
     clocks.take(Event(.writeTrap, vcpu: 1, seq: 70_001, gpa: 0x7ff8))
     let (isOrdered, isAfterOrdered, unknown) = (clocks.isOrdered(before, before: 1), clocks.isOrdered(after, before: 1), clocks.unknownSources)
     #expect(isOrdered && !isAfterOrdered && unknown == 0)
+  }
+
+  @Test("so do the edges by themselves")
+  func trapEdges() {
+    var order = TraceOrder(vcpuCount: 2)
+    order.take(Event(.traceInstall, vcpu: 0, seq: 1, gpa: 0x4000, a: 4))
+    order.take(Event(.traceRemove, vcpu: 0, seq: 2, gpa: 0x5000, a: 1))
+    for (gpa, expected) in [(0x5008, []), (0x7ff8, [1]), (0x4000, [1]), (0x8000, [])] as [(UInt64, [UInt64])] {
+      order.take(Event(.writeTrap, vcpu: 1, seq: 3, gpa: gpa))
+      let sources = order.sources
+      #expect(sources == expected, "\(gpa)")
+    }
+  }
+
+  /// In correct runs the last one out unmaps and resumes, so that its own order says as much.
+  @Test(
+    "an unmap, a resume, a vCPU's coming online waits for the event it names, whoever that was",
+    arguments: [(EventKind.modeExit, EventKind.regionUnmap), (.regionUnmap, .resumeSend), (.vcpuStart, .vcpuOnline)])
+  func named(early: EventKind, late: EventKind) {
+    let events = [Event(early, vcpu: 0, seq: 1, a: 1, b: 1), Event(late, vcpu: 1, seq: 2, cause: 1, a: 2, b: 1)]
+    var order = TraceOrder(vcpuCount: 3)
+    var clocks = TraceClocks(vcpuCount: 3)
+    let epoch = clocks.epoch(of: 0)
+    for event in events {
+      order.take(event)
+      clocks.take(event)
+    }
+    let (sources, isOrdered) = (order.sources, clocks.isOrdered(epoch, before: 1))
+    #expect(sources == [1] && isOrdered)
   }
 
   @Test("what is waited for and not known orders everything: a race may be hidden, none is invented")
