@@ -120,6 +120,33 @@ struct ReportBrowserTests {
     #expect(browser.console.isEmpty, "\(browser.console)")
   }
 
+  /// However near one looks, no two ticks of the ruler have the same label, and the status line tells where the view begins and ends.
+  @Test(arguments: [1280, 360]) func theRulerTellsTimesApart(width: Int) throws {
+    let browser = try Browser(width: width)
+    try browser.open(try page(of: ReportPageTests.stored("tail-integrity")))
+    try browser.value("""
+      (() => {
+        const draw = CanvasRenderingContext2D.prototype.fillText;
+        CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+          if (/^[0-9.]+ (s|ms|µs|ns)$/.test(text)) ticks.push({ text, x, half: this.measureText(text).width / 2 });
+          draw.apply(this, arguments);
+        };
+        window.ticks = [];
+      })()
+      """)
+    for view in [1e9, 1e6, 1e5, 1e4, 1e3, 200, 50] {
+      try browser.value("ticks = []; pagetape.timeline.show(300000000, 300000000 + \(view))")
+      try browser.drawn()
+      #expect(try browser.number("ticks.length") > 0, "\(view) ns")
+      #expect(try browser.isTrue("new Set(ticks.map((tick) => tick.text)).size === new Set(ticks.map((tick) => tick.x)).size"), "\(view) ns")
+      #expect(
+        try browser.isTrue("ticks.every((tick, at) => at === 0 || tick.x <= ticks[at - 1].x || tick.x - tick.half > ticks[at - 1].x + ticks[at - 1].half)"),
+        "\(view) ns")
+      let range = try browser.text("pagetape.timeline.rangeText").split(separator: ",")[0].components(separatedBy: " to ")
+      #expect(range.count == 2 && range[0] != range[1], "\(range)")
+    }
+  }
+
   @Test func aPhoneIsWideEnoughAndPinches() throws {
     let browser = try Browser(width: 360, height: 740, isPhone: true)
     try browser.open(try page(of: ReportPageTests.stored("fault-stop-enter-before-acks")))

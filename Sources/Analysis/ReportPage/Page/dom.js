@@ -52,10 +52,10 @@ function bytes(count) {
 
 const TIME_UNITS = [[1e9, "s"], [1e6, "ms"], [1e3, "µs"], [1, "ns"]];
 
-/** Nanoseconds in the unit that suits their size, or in that of `like`. */
-function duration(nanoseconds, like = nanoseconds) {
+/** Nanoseconds in the unit that suits their size, or in that of `like`; with three decimals, or as many as tell apart what is `step` from each other. */
+function duration(nanoseconds, like = nanoseconds, step = Infinity) {
   const [scale, unit] = TIME_UNITS.find(([size]) => Math.abs(like) >= size) ?? TIME_UNITS[3];
-  const digits = unit === "ns" ? 0 : 3;
+  const digits = unit === "ns" ? 0 : Math.max(3, Math.ceil(Math.log10(scale / Math.max(1, step)) - 1e-9));
   return `${(nanoseconds / scale).toFixed(digits).replace(/\.?0+$/, "") || "0"} ${unit}`;
 }
 

@@ -41,7 +41,7 @@ class Drawing extends View {
     const { context, ratio } = fitCanvas(this.canvas, width, this.height);
     this.patterns ??= MODES.map((_, mode) => this.palette.pattern(context, mode, ratio));
     this.width = width;
-    this.gutter = width < NARROW ? 62 : 84;
+    this.gutter = width < NARROW ? 68 : 84;
     this.scale = (width - this.gutter) / (this.to - this.from);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.fillStyle = this.palette.card;
@@ -90,7 +90,7 @@ class Drawing extends View {
       const middle = this.laneTop(vcpu) + ROW.lane / 2;
       context.fillStyle = this.palette.ink;
       context.textAlign = "right";
-      context.fillText(this.width < NARROW ? `${vcpu}` : `vCPU ${vcpu}`, this.gutter - 12, middle);
+      context.fillText(this.width < NARROW && vcpu > 99 ? `${vcpu}` : `vCPU ${vcpu}`, this.gutter - 12, middle);
     }
     context.restore();
   }
@@ -342,16 +342,22 @@ class Drawing extends View {
     context.textAlign = "center";
     const width = this.to - this.from;
     const start = trace.first[this.axis];
-    const least = width / Math.max(2, (this.width - this.gutter) / 96);
-    const power = 10 ** Math.floor(Math.log10(least));
-    const step = Math.max(1, [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= least));
     const end = start + Math.min(this.to, this.length);
+    const stepFor = (pixels) => {
+      const least = width / Math.max(2, (this.width - this.gutter) / pixels);
+      const power = 10 ** Math.floor(Math.log10(least));
+      return Math.max(1, [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= least));
+    };
+    const label = (at, step) => this.axis === "time" ? duration(at, Math.max(end, step), step) : grouped(at);
+    // A nanosecond late in a long trace takes many digits.
+    const close = stepFor(96);
+    const step = stepFor(Math.max(96, context.measureText(label(Math.floor(end / close) * close + close, close)).width + 20));
     for (let at = Math.ceil((start + Math.max(0, this.from)) / step) * step; at <= end; at += step) {
       const x = this.x(at - start);
       context.fillStyle = this.palette.line;
       context.fillRect(x, ROW.ruler - 5, 1, 5);
       context.fillStyle = this.palette.soft;
-      const text = this.axis === "time" ? duration(at, Math.max(end, step)) : grouped(at);
+      const text = label(at, step);
       if (x > this.gutter + 8 && x < this.width - text.length * 3.4) context.fillText(text, x, ROW.ruler / 2);
     }
     context.textAlign = "right";

@@ -13,7 +13,9 @@ class Timeline extends Drawing {
     const [low, high] = [Math.max(0, this.from), Math.min(this.length, this.to)];
     const start = trace.first[this.axis];
     if (this.axis === "seq") return `Events ${grouped(Math.ceil(start + low))} to ${grouped(Math.floor(start + high))}`;
-    return `${duration(start + low, start + high)} to ${duration(start + high)}, ${duration(high - low)} of ${duration(trace.length.time)}`;
+    const step = (high - low) / 1000;
+    const [first, last] = [low, high].map((place) => duration(start + place, start + high, step));
+    return `${first} to ${last}, ${duration(high - low)} of ${duration(trace.length.time)}`;
   }
 
   tellStatus() {
