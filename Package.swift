@@ -40,9 +40,10 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
   ],
   targets: [
-    // Shims: what Swift's importer cannot see of the headers of the kernel, zstd and SQLite.
+    // Shims: what Swift's importer cannot see of the headers of the kernel, the C library, zstd and SQLite.
     .target(name: "CKVM", path: "Sources/Shims/CKVM"),
     .target(name: "CFiles", path: "Sources/Shims/CFiles"),
+    .target(name: "CArguments", path: "Sources/Shims/CArguments"),
     .systemLibrary(name: "CZstd", path: "Sources/Shims/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CSQLite", path: "Sources/Shims/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
 
@@ -92,7 +93,7 @@ let package = Package(
       dependencies: [
         "TraceEvents", "TraceFormat", "TraceFile", "GuestImages", "Hypervisor", "Runner", "Synthesizer", "HappensBefore", "TraceOrder", "Interchange",
         "Analyzer", "Races", "Minimization", "Inspection", "Reports", "Regression", "Timeline", "ReportPage", "Exports", "OutputFiles",
-        "TraceSuite", "Digests", "Symbols", "ELFFormat", "SQLite", "TraceDatabase",
+        "TraceSuite", "Digests", "Symbols", "ELFFormat", "SQLite", "TraceDatabase", "CArguments",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/CommandLine/pagetape",

@@ -129,4 +129,12 @@ struct CommandLineTests {
       #expect(try Tool.run(["-n", folder.file("script").path], path: "/bin/bash").status == 0)
     }
   }
+
+  /// Where there is no /proc, as in a bare chroot: a tool that loses its arguments there prints its help, and says with a status of 0 that all is well.
+  @Test(.enabled(if: DatabaseExportTests.mounts, "nothing can be mounted here (unshare -rm): no /proc is not tried"))
+  func argumentsAreKnownWithoutProc() throws {
+    let trace = Repository.root.appendingPathComponent("traces/fault-stop-map-early.tape").path
+    let result = try Tool.run(["-rm", "sh", "-c", "mount -t tmpfs none /proc && exec \"$0\" replay \"$1\"", Tool.path, trace], path: "/usr/bin/unshare")
+    #expect(result.status == 1 && result.output.hasPrefix("violated"), "\(result)")
+  }
 }

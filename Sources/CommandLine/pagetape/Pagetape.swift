@@ -26,8 +26,9 @@ struct Pagetape: ParsableCommand {
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
     do {
-      try checkVerb(Array(CommandLine.arguments.dropFirst()))
-      var command = try parseAsRoot()
+      let arguments = Array(Arguments.ofUser)
+      try checkVerb(arguments)
+      var command = try parseAsRoot(arguments)
       try command.run()
     } catch let failure as Failure {
       Terminal.error("pagetape: \(failure.message)")
@@ -58,7 +59,7 @@ struct Pagetape: ParsableCommand {
 
   /// Whether 'git bisect run' looks at the status. It takes 2 for a bad commit; a rule that this version does not know, say, makes none.
   private static var isBisecting: Bool {
-    let arguments = CommandLine.arguments.dropFirst()
+    let arguments = Arguments.ofUser
     return arguments.first { !$0.hasPrefix("-") } == "replay" && arguments.contains("--bisect")
   }
 }

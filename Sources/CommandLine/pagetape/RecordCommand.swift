@@ -84,7 +84,7 @@ struct RecordCommand: ParsableCommand {
     options.whenSlow = onSlowDisk == .drop ? .drop : .wait
     options.schedule = schedule == .serial ? .serial(seed: seed ?? 1) : .parallel
     options.writes = writes.mode
-    options.commandLine = CommandLine.arguments
+    options.commandLine = Arguments.all
     options.recorderVersion = Version.producer
     options.stopsOnInterrupt = true
     try tell(try record(options))
