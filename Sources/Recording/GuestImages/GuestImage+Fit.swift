@@ -11,6 +11,13 @@ extension GuestImage {
     guard (1...BootMemory.maximumVCPUs).contains(vcpuCount) else {
       throw GuestImageError(.outOfMemory, file: name, detail: "\(vcpuCount) vCPUs; expected 1 to \(BootMemory.maximumVCPUs)")
     }
+    // One that brings its own tables has its own stacks, too.
+    guard boot == nil else {
+      guard memoryEnd <= ramBytes else {
+        throw GuestImageError(.outOfMemory, file: name, detail: "needs memory up to \(hex(memoryEnd)); the machine has \(ramBytes) bytes")
+      }
+      return
+    }
     let stacks = ramBytes - UInt64(vcpuCount) * BootMemory.stackSize
     guard memoryEnd <= stacks else {
       throw GuestImageError(

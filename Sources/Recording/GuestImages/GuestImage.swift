@@ -1,5 +1,5 @@
 import ELFFormat
-import X86
+package import X86
 
 /// A guest that can be loaded: what goes where, and where it starts. Made from a built-in guest, a flat binary or an ELF file.
 public struct GuestImage: Hashable, Sendable {
@@ -36,6 +36,8 @@ public struct GuestImage: Hashable, Sendable {
   public let memoryEnd: UInt64
   /// Whether it is known to end only where its forbidden writes are denied.
   public let needsTraps: Bool
+  /// The registers that it starts with, where its segments hold all that they need; nil for a guest of `pagetape_abi.h`, which the loader makes tables for.
+  package let boot: BootState?
 
   init(
     name: String, segments: [Segment], region: [UInt8]?, entry: UInt64, digest: String, memoryEnd: UInt64 = 0, needsTraps: Bool = false
@@ -48,6 +50,20 @@ public struct GuestImage: Hashable, Sendable {
     self.needsTraps = needsTraps
     self.digest = digest
     self.memoryEnd = max(memoryEnd, self.segments.last?.end ?? 0)
+    boot = nil
+  }
+
+  /// A guest that knows nothing of `pagetape_abi.h`: it starts as `boot` says, and its segments hold its page tables and descriptors.
+  package init(name: String, segments: [Segment], boot: BootState, digest: String) {
+    self.name = name
+    self.segments = segments.sorted { $0.gpa < $1.gpa }
+    region = BuiltinGuest.defaultHandler
+    hasHandler = false
+    entry = boot.rip
+    needsTraps = false
+    self.digest = digest
+    memoryEnd = self.segments.last?.end ?? 0
+    self.boot = boot
   }
 
   /// What `record --guest` takes: the name of a built-in guest or, where there is a slash or a dot in it or no such built-in, a file.

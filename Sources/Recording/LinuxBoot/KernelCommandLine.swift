@@ -1,0 +1,27 @@
+/// What a kernel is told on its command line.
+public enum KernelCommandLine {
+  /// A PC without ACPI and PCI, whose console is its first serial port, and which resets by its keyboard controller.
+  private static let machine = ["console=ttyS0", "earlyprintk=serial,ttyS0,115200", "acpi=off", "pci=off", "reboot=k", "panic=-1"]
+
+  /// What keeps a kernel off the instructions and the devices that an emulating host does not have, and off work that takes minutes there.
+  ///
+  /// The features are those that such a host reports whatever it is told, and does not execute in the kernel's mode.
+  private static let emulated = [
+    "nokaslr", "nosmp", "nolapic", "mitigations=off", "tsc=reliable", "no_timer_check", "cryptomgr.notests", "nowatchdog", "noxsave", "nofsgsbase",
+    "clearcpuid=smap,smep,umip,erms,fsrm,popcnt,invpcid,pcid,rdpid,clflushopt,clwb,la57,pku,ssse3,sse4_1,sse4_2,aes,pclmulqdq,rdtscp",
+  ]
+  /// Ticks a second that Debian's kernels are built with.
+  private static let ticksPerSecond: UInt64 = 250
+
+  /// For a host that executes guests on its CPU.
+  public static func hardware(appending extra: String = "") -> String { joined(machine, extra) }
+
+  /// For a host that emulates. `tscKilohertz` is what the time stamp counter counts in the guest: told, it need not be measured, for which there is no timer.
+  public static func emulating(tscKilohertz: UInt64, appending extra: String = "") -> String {
+    let clock = tscKilohertz == 0 ? [] : ["tsc_early_khz=\(tscKilohertz)", "lpj=\(tscKilohertz * 1000 / ticksPerSecond)"]
+    return joined(machine + emulated + clock, extra)
+  }
+
+  /// The user's own come last: of two that differ a kernel takes the later.
+  private static func joined(_ words: [String], _ extra: String) -> String { (words + (extra.isEmpty ? [] : [extra])).joined(separator: " ") }
+}
