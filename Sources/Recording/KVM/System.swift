@@ -26,13 +26,38 @@ public struct System: ~Copyable {
     return Int(try seam.call(.checkExtension, capability.name) { ckvm_check_extension(number, capability.rawValue) })
   }
 
-  public func createVirtualMachine() throws(KVMError) -> VirtualMachine {
+  /// `hiding` are features that its vCPUs are not told of, though this KVM supports them.
+  public func createVirtualMachine(hiding: [CPUFeature] = []) throws(KVMError) -> VirtualMachine {
     let number = descriptor.number
     let mapSize = Int(try seam.call(.getVCPUMapSize) { ckvm_get_vcpu_mmap_size(number) })
     let cpuid = try CPUIDTable(descriptor: number, seam: seam)
+    for feature in hiding { cpuid.hide(feature) }
     let vm = OwnedDescriptor(try seam.call(.createVM) { ckvm_create_vm(number) }, seam)
     return VirtualMachine(descriptor: vm, seam: seam, vcpuMapSize: mapSize, cpuid: cpuid)
   }
+}
+
+/// Something that CPUID tells, and that a guest can do without.
+public enum CPUFeature: Sendable, CaseIterable {
+  /// `cmpxchg16b`.
+  case compareExchange16
+  case x2APIC
+  case deadlineTimer
+  /// That there is a hypervisor, and what it offers.
+  case hypervisor
+
+  /// A leaf, and the bits of its ECX.
+  var bit: (leaf: UInt32, ecx: UInt32)? {
+    switch self {
+    case .compareExchange16: (1, 1 << 13)
+    case .x2APIC: (1, 1 << 21)
+    case .deadlineTimer: (1, 1 << 24)
+    case .hypervisor: (1, 1 << 31)
+    }
+  }
+
+  /// Leaves that go with it.
+  var leaves: Range<UInt32> { self == .hypervisor ? 0x4000_0000..<0x4001_0000 : 0..<0 }
 }
 
 /// The CPU features that a guest is told of: all that this KVM supports.
@@ -52,6 +77,19 @@ public struct System: ~Copyable {
   }
 
   deinit { unsafe ckvm_cpuid_free(table) }
+
+  func hide(_ feature: CPUFeature) {
+    // From the last down: removing one moves those behind it.
+    // SAFETY: indices are below the count.
+    for index in (0..<(unsafe ckvm_cpuid_count(table))).reversed() {
+      let entry = unsafe ckvm_cpuid_entry(table, index)!
+      if feature.leaves.contains(unsafe entry.pointee.function) {
+        unsafe ckvm_cpuid_remove(table, index)
+      } else if let bit = feature.bit, unsafe entry.pointee.function == bit.leaf {
+        unsafe entry.pointee.ecx &= ~bit.ecx
+      }
+    }
+  }
 
   /// Gives a vCPU the table, with its own number in it.
   func apply(to vcpu: Int32, id: Int, seam: KVMSeam) throws(KVMError) {

@@ -10,6 +10,8 @@ import Glibc
   private let ringPages: Mapping?
   /// Its dirty ring, nothing harvested yet; nil where none was enabled. Whoever harvests keeps the copy that knows how far.
   public let dirtyRing: DirtyRing?
+  /// Where `setBreakpoint` put one.
+  public private(set) var breakpoint: UInt64?
 
   /// The offset of the ring in the descriptor's pages (`KVM_DIRTY_LOG_PAGE_OFFSET`).
   private static let ringOffset = 64 * 4096
@@ -92,9 +94,21 @@ import Glibc
   }
 
   /// With it, every `enter` ends after one instruction with `VMExit.debug`, unless it ends with something else.
-  public func setSingleStep(_ wanted: Bool) throws(KVMError) {
+  public mutating func setSingleStep(_ wanted: Bool) throws(KVMError) {
+    try setGuestDebug(steps: wanted, breakpoint: breakpoint)
+  }
+
+  /// Makes `enter` end with `VMExit.debug` before the instruction at a guest-virtual address, by the CPU's own debug registers: memory stays as it is.
+  /// The guest's use of them is put aside meanwhile.
+  public mutating func setBreakpoint(_ address: UInt64?) throws(KVMError) {
+    guard address != breakpoint else { return }
+    try setGuestDebug(steps: false, breakpoint: address)
+    breakpoint = address
+  }
+
+  private func setGuestDebug(steps: Bool, breakpoint: UInt64?) throws(KVMError) {
     let number = descriptor.number
-    try seam.call(.setGuestDebug, "vCPU \(id)") { ckvm_set_single_step(number, wanted ? 1 : 0) }
+    try seam.call(.setGuestDebug, "vCPU \(id)") { ckvm_set_guest_debug(number, steps ? 1 : 0, breakpoint == nil ? 0 : 1, breakpoint ?? 0) }
   }
 
   // MARK: Interrupts

@@ -11,7 +11,7 @@ import KVM
   }
 
   let number: Int
-  let vcpu: VCPU
+  var vcpu: VCPU
   /// What the thread waits on in the host, under the session's lock.
   let changed = Condition()
   /// Set before any thread runs.

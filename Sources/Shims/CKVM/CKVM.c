@@ -41,6 +41,91 @@ int ckvm_get_supported_cpuid(int fd, struct ckvm_cpuid *table) {
   return result(ioctl(fd, KVM_GET_SUPPORTED_CPUID, table));
 }
 
+uint32_t ckvm_cpuid_count(const struct ckvm_cpuid *table) { return ((const struct kvm_cpuid2 *)table)->nent; }
+
+struct kvm_cpuid_entry2 *ckvm_cpuid_entry(struct ckvm_cpuid *table, uint32_t index) { return &((struct kvm_cpuid2 *)table)->entries[index]; }
+
+void ckvm_cpuid_remove(struct ckvm_cpuid *table, uint32_t index) {
+  struct kvm_cpuid2 *list = (struct kvm_cpuid2 *)table;
+  if (index >= list->nent) return;
+  memmove(&list->entries[index], &list->entries[index + 1], (list->nent - index - 1) * sizeof *list->entries);
+  list->nent--;
+}
+
+int ckvm_get_msr_list(int fd, uint32_t *out) {
+  union {
+    struct kvm_msr_list list;
+    char room[sizeof(struct kvm_msr_list) + CKVM_MSR_LIMIT * sizeof(uint32_t)];
+  } all = {.list = {.nmsrs = CKVM_MSR_LIMIT}};
+  int status = result(ioctl(fd, KVM_GET_MSR_INDEX_LIST, &all));
+  if (status < 0) return status;
+  memcpy(out, all.list.indices, all.list.nmsrs * sizeof *out);
+  return (int)all.list.nmsrs;
+}
+
+static int msrs(int vcpu, unsigned long request, struct kvm_msr_entry *entries, uint32_t count) {
+  union {
+    struct kvm_msrs list;
+    char room[sizeof(struct kvm_msrs) + CKVM_MSR_LIMIT * sizeof(struct kvm_msr_entry)];
+  } all = {.list = {.nmsrs = count}};
+  if (count > CKVM_MSR_LIMIT) return -E2BIG;
+  memcpy(all.list.entries, entries, count * sizeof *entries);
+  int status = result(ioctl(vcpu, request, &all));
+  if (status > 0) memcpy(entries, all.list.entries, (size_t)status * sizeof *entries);
+  return status;
+}
+
+int ckvm_get_msrs(int vcpu, struct kvm_msr_entry *entries, uint32_t count) { return msrs(vcpu, KVM_GET_MSRS, entries, count); }
+int ckvm_set_msrs(int vcpu, struct kvm_msr_entry *entries, uint32_t count) { return msrs(vcpu, KVM_SET_MSRS, entries, count); }
+
+int ckvm_set_tss_address(int vm, uint64_t gpa) { return result(ioctl(vm, KVM_SET_TSS_ADDR, (unsigned long)gpa)); }
+int ckvm_set_identity_map(int vm, uint64_t gpa) { return result(ioctl(vm, KVM_SET_IDENTITY_MAP_ADDR, &gpa)); }
+int ckvm_create_irqchip(int vm) { return result(ioctl(vm, KVM_CREATE_IRQCHIP, 0)); }
+
+int ckvm_create_pit(int vm) {
+  struct kvm_pit_config request = {.flags = KVM_PIT_SPEAKER_DUMMY};
+  return result(ioctl(vm, KVM_CREATE_PIT2, &request));
+}
+
+int ckvm_set_irq_line(int vm, uint32_t line, int level) {
+  struct kvm_irq_level request = {.irq = line, .level = level != 0};
+  return result(ioctl(vm, KVM_IRQ_LINE, &request));
+}
+
+int ckvm_get_irqchip(int vm, struct kvm_irqchip *state) { return result(ioctl(vm, KVM_GET_IRQCHIP, state)); }
+int ckvm_set_irqchip(int vm, struct kvm_irqchip *state) { return result(ioctl(vm, KVM_SET_IRQCHIP, state)); }
+int ckvm_get_pit(int vm, struct kvm_pit_state2 *state) { return result(ioctl(vm, KVM_GET_PIT2, state)); }
+int ckvm_set_pit(int vm, const struct kvm_pit_state2 *state) { return result(ioctl(vm, KVM_SET_PIT2, state)); }
+int ckvm_get_clock(int vm, struct kvm_clock_data *state) { return result(ioctl(vm, KVM_GET_CLOCK, state)); }
+
+int ckvm_set_clock(int vm, const struct kvm_clock_data *state) {
+  /* Flags that a read gives are not all taken back. */
+  struct kvm_clock_data request = {.clock = state->clock};
+  return result(ioctl(vm, KVM_SET_CLOCK, &request));
+}
+
+int ckvm_get_tsc_khz(int vcpu) { return result(ioctl(vcpu, KVM_GET_TSC_KHZ, 0)); }
+int ckvm_get_xsave(int vcpu, struct kvm_xsave *state) { return result(ioctl(vcpu, KVM_GET_XSAVE, state)); }
+int ckvm_set_xsave(int vcpu, const struct kvm_xsave *state) { return result(ioctl(vcpu, KVM_SET_XSAVE, state)); }
+int ckvm_get_xcrs(int vcpu, struct kvm_xcrs *state) { return result(ioctl(vcpu, KVM_GET_XCRS, state)); }
+int ckvm_set_xcrs(int vcpu, const struct kvm_xcrs *state) { return result(ioctl(vcpu, KVM_SET_XCRS, state)); }
+int ckvm_get_lapic(int vcpu, struct kvm_lapic_state *state) { return result(ioctl(vcpu, KVM_GET_LAPIC, state)); }
+int ckvm_set_lapic(int vcpu, const struct kvm_lapic_state *state) { return result(ioctl(vcpu, KVM_SET_LAPIC, state)); }
+int ckvm_get_debugregs(int vcpu, struct kvm_debugregs *state) { return result(ioctl(vcpu, KVM_GET_DEBUGREGS, state)); }
+int ckvm_set_debugregs(int vcpu, const struct kvm_debugregs *state) { return result(ioctl(vcpu, KVM_SET_DEBUGREGS, state)); }
+
+int ckvm_get_mp_state(int vcpu, uint32_t *state) {
+  struct kvm_mp_state request = {0};
+  int status = result(ioctl(vcpu, KVM_GET_MP_STATE, &request));
+  *state = request.mp_state;
+  return status;
+}
+
+int ckvm_set_mp_state(int vcpu, uint32_t state) {
+  struct kvm_mp_state request = {.mp_state = state};
+  return result(ioctl(vcpu, KVM_SET_MP_STATE, &request));
+}
+
 int ckvm_enable_cap(int vm, uint32_t capability, uint64_t argument) {
   struct kvm_enable_cap request = {.cap = capability, .args = {argument}};
   return result(ioctl(vm, KVM_ENABLE_CAP, &request));
@@ -66,8 +151,15 @@ int ckvm_set_fpu(int vcpu, const struct kvm_fpu *in) { return result(ioctl(vcpu,
 int ckvm_get_vcpu_events(int vcpu, struct kvm_vcpu_events *out) { return result(ioctl(vcpu, KVM_GET_VCPU_EVENTS, out)); }
 int ckvm_set_vcpu_events(int vcpu, const struct kvm_vcpu_events *in) { return result(ioctl(vcpu, KVM_SET_VCPU_EVENTS, in)); }
 
-int ckvm_set_single_step(int vcpu, int wanted) {
-  struct kvm_guest_debug request = {.control = wanted ? KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP : 0};
+int ckvm_set_guest_debug(int vcpu, int steps, int breaks, uint64_t address) {
+  struct kvm_guest_debug request = {0};
+  if (steps) request.control |= KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP;
+  if (breaks) {
+    request.control |= KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP;
+    request.arch.debugreg[0] = address;
+    /* The first of four, for all tasks, on execution. */
+    request.arch.debugreg[7] = 0x402;
+  }
   return result(ioctl(vcpu, KVM_SET_GUEST_DEBUG, &request));
 }
 

@@ -26,6 +26,14 @@ _Static_assert(sizeof(struct kvm_fpu) == 416, "layout of kvm_fpu");
 _Static_assert(sizeof(struct kvm_vcpu_events) == 64, "layout of kvm_vcpu_events");
 _Static_assert(sizeof(struct kvm_enable_cap) == 104, "layout of kvm_enable_cap");
 _Static_assert(sizeof(struct kvm_translation) == 24, "layout of kvm_translation");
+_Static_assert(sizeof(struct kvm_xsave) == 4096, "layout of kvm_xsave");
+_Static_assert(sizeof(struct kvm_xcrs) == 392, "layout of kvm_xcrs");
+_Static_assert(sizeof(struct kvm_lapic_state) == 1024, "layout of kvm_lapic_state");
+_Static_assert(sizeof(struct kvm_debugregs) == 128, "layout of kvm_debugregs");
+_Static_assert(sizeof(struct kvm_irqchip) == 520, "layout of kvm_irqchip");
+_Static_assert(sizeof(struct kvm_pit_state2) == 112, "layout of kvm_pit_state2");
+_Static_assert(sizeof(struct kvm_clock_data) == 48, "layout of kvm_clock_data");
+_Static_assert(sizeof(struct kvm_msr_entry) == 16, "layout of kvm_msr_entry");
 _Static_assert(offsetof(struct kvm_run, s) == 304, "layout of kvm_run");
 
 /* --- /dev/kvm --- */
@@ -42,12 +50,33 @@ struct ckvm_cpuid *ckvm_cpuid_new(void);
 void ckvm_cpuid_free(struct ckvm_cpuid *table);
 void ckvm_cpuid_set_apic_id(struct ckvm_cpuid *table, uint32_t id);
 int ckvm_get_supported_cpuid(int fd, struct ckvm_cpuid *table);
+uint32_t ckvm_cpuid_count(const struct ckvm_cpuid *table);
+/* `index` is below the count. */
+struct kvm_cpuid_entry2 *ckvm_cpuid_entry(struct ckvm_cpuid *table, uint32_t index);
+void ckvm_cpuid_remove(struct ckvm_cpuid *table, uint32_t index);
+
+/* The model-specific registers that make up a vCPU's state: how many, and their numbers in `out`, which has room for CKVM_MSR_LIMIT. */
+#define CKVM_MSR_LIMIT 512
+int ckvm_get_msr_list(int fd, uint32_t *out);
 
 /* --- a virtual machine --- */
 int ckvm_enable_cap(int vm, uint32_t capability, uint64_t argument);
 int ckvm_set_user_memory_region(int vm, uint32_t slot, uint32_t flags, uint64_t gpa, uint64_t size, uint64_t address);
 int ckvm_create_vcpu(int vm, uint32_t id);
 int ckvm_reset_dirty_rings(int vm);
+/* Three pages, and one, that KVM uses on some Intel CPUs: where the guest has no memory. */
+int ckvm_set_tss_address(int vm, uint64_t gpa);
+int ckvm_set_identity_map(int vm, uint64_t gpa);
+int ckvm_create_irqchip(int vm);
+int ckvm_create_pit(int vm);
+int ckvm_set_irq_line(int vm, uint32_t line, int level);
+/* `chip_id` of the state says which one. */
+int ckvm_get_irqchip(int vm, struct kvm_irqchip *state);
+int ckvm_set_irqchip(int vm, struct kvm_irqchip *state);
+int ckvm_get_pit(int vm, struct kvm_pit_state2 *state);
+int ckvm_set_pit(int vm, const struct kvm_pit_state2 *state);
+int ckvm_get_clock(int vm, struct kvm_clock_data *state);
+int ckvm_set_clock(int vm, const struct kvm_clock_data *state);
 
 /* --- a vCPU --- */
 int ckvm_run(int vcpu);
@@ -60,8 +89,22 @@ int ckvm_get_fpu(int vcpu, struct kvm_fpu *out);
 int ckvm_set_fpu(int vcpu, const struct kvm_fpu *in);
 int ckvm_get_vcpu_events(int vcpu, struct kvm_vcpu_events *out);
 int ckvm_set_vcpu_events(int vcpu, const struct kvm_vcpu_events *in);
-/* KVM_SET_GUEST_DEBUG: an exit after each instruction, or no longer. */
-int ckvm_set_single_step(int vcpu, int wanted);
+/* KVM_SET_GUEST_DEBUG: an exit after each instruction, and one before the instruction at a guest-virtual address, or neither. */
+int ckvm_set_guest_debug(int vcpu, int steps, int breaks, uint64_t address);
+/* How many of them were read or set: KVM stops at the first that it does not know. At most CKVM_MSR_LIMIT. */
+int ckvm_get_msrs(int vcpu, struct kvm_msr_entry *entries, uint32_t count);
+int ckvm_set_msrs(int vcpu, struct kvm_msr_entry *entries, uint32_t count);
+int ckvm_get_tsc_khz(int vcpu);
+int ckvm_get_xsave(int vcpu, struct kvm_xsave *state);
+int ckvm_set_xsave(int vcpu, const struct kvm_xsave *state);
+int ckvm_get_xcrs(int vcpu, struct kvm_xcrs *state);
+int ckvm_set_xcrs(int vcpu, const struct kvm_xcrs *state);
+int ckvm_get_lapic(int vcpu, struct kvm_lapic_state *state);
+int ckvm_set_lapic(int vcpu, const struct kvm_lapic_state *state);
+int ckvm_get_debugregs(int vcpu, struct kvm_debugregs *state);
+int ckvm_set_debugregs(int vcpu, const struct kvm_debugregs *state);
+int ckvm_get_mp_state(int vcpu, uint32_t *state);
+int ckvm_set_mp_state(int vcpu, uint32_t state);
 int ckvm_interrupt(int vcpu, uint32_t vector);
 /* Guest-virtual to guest-physical; -EFAULT where nothing is mapped there. */
 int ckvm_translate(int vcpu, uint64_t linear, uint64_t *physical);

@@ -1,0 +1,118 @@
+import CKVM
+
+/// The parts of a vCPU's state that a machine with interrupt controllers has, beside the registers of the shared page.
+extension VCPU {
+  /// What the time stamp counter counts, in thousands a second; 0 where KVM does not say.
+  public func tscKilohertz() -> UInt64 {
+    let number = descriptor.number
+    return UInt64(max(0, seam.perform(.getTSCFrequency) { ckvm_get_tsc_khz(number) }))
+  }
+
+  /// Whether it waits for an interrupt, in the kernel.
+  public func isHalted() throws(KVMError) -> Bool {
+    let number = descriptor.number
+    var state: UInt32 = 0
+    try seam.call(.getMPState, "vCPU \(id)") { unsafe ckvm_get_mp_state(number, &state) }
+    return state == UInt32(KVM_MP_STATE_HALTED)
+  }
+
+  /// The values of model-specific registers; nil where KVM does not have one of them.
+  public func modelSpecific(_ numbers: [UInt32]) throws(KVMError) -> [UInt64]? {
+    var entries = numbers.map { kvm_msr_entry(index: $0, reserved: 0, data: 0) }
+    let number = descriptor.number
+    let count = try seam.call(.getMSRs, "vCPU \(id)") { unsafe ckvm_get_msrs(number, &entries, UInt32(entries.count)) }
+    return Int(count) == numbers.count ? entries.map(\.data) : nil
+  }
+
+  /// The area that `xsave` stores, 4096 bytes, with the x87 and SSE parts as `fxsave` has them in the first 512.
+  public func extendedState() throws(KVMError) -> [UInt8] {
+    let number = descriptor.number
+    var state = kvm_xsave()
+    try seam.call(.getXSave, "vCPU \(id)") { unsafe ckvm_get_xsave(number, &state) }
+    return StateBytes.of(state)
+  }
+
+  /// Sets it from bytes that `extendedState` gave.
+  public func setExtendedState(_ bytes: [UInt8]) throws(KVMError) {
+    guard var state = StateBytes.value(bytes, kvm_xsave()) else {
+      throw KVMError(.setXSave, errno: 0, detail: "\(bytes.count) bytes; expected 4096")
+    }
+    let number = descriptor.number
+    try seam.call(.setXSave, "vCPU \(id)") { unsafe ckvm_set_xsave(number, &state) }
+  }
+
+  /// Queues an exception without an error code, to be delivered through the guest's IDT at the next run.
+  public func inject(exception vector: UInt8) {
+    // SAFETY: stores to the shared page.
+    unsafe ckvm_sync_events(run).pointee.exception.injected = 1
+    unsafe ckvm_sync_events(run).pointee.exception.nr = vector
+    unsafe ckvm_sync_events(run).pointee.exception.has_error_code = 0
+    unsafe ckvm_mark_dirty_regs(run, UInt64(CKVM_SYNC_EVENTS))
+  }
+
+  // MARK: All of it
+
+  /// Everything that another machine needs to go on where this vCPU is: parts in a fixed order, bytes as KVM has them. `numbers` are those of
+  /// `System.stateMSRs`.
+  public func saveWhole(_ numbers: [UInt32]) throws(KVMError) -> [[UInt8]] {
+    let number = descriptor.number
+    var control = kvm_xcrs(), local = kvm_lapic_state(), debug = kvm_debugregs()
+    var run: UInt32 = 0
+    try seam.call(.getXCRs) { unsafe ckvm_get_xcrs(number, &control) }
+    try seam.call(.getLocalAPIC) { unsafe ckvm_get_lapic(number, &local) }
+    try seam.call(.getDebugRegisters) { unsafe ckvm_get_debugregs(number, &debug) }
+    try seam.call(.getMPState) { unsafe ckvm_get_mp_state(number, &run) }
+    // One by one: what a KVM lists it need not let be read.
+    var registers: [UInt8] = []
+    for msr in numbers {
+      var entry = kvm_msr_entry(index: msr, reserved: 0, data: 0)
+      let count = try seam.call(.getMSRs) { unsafe ckvm_get_msrs(number, &entry, 1) }
+      if count == 1 { registers += StateBytes.of(entry) }
+    }
+    // SAFETY: reads of the shared page.
+    let shared = unsafe [
+      StateBytes.of(ckvm_sync_regs(self.run).pointee), StateBytes.of(ckvm_sync_sregs(self.run).pointee), StateBytes.of(ckvm_sync_events(self.run).pointee),
+    ]
+    return shared + [
+      try extendedState(), StateBytes.of(control), StateBytes.of(local), StateBytes.of(debug), StateBytes.of(run), registers,
+    ]
+  }
+
+  /// Puts it back, in the order in which the parts depend on each other; false where it is not such a state.
+  public func restoreWhole(_ parts: [[UInt8]]) throws(KVMError) -> Bool {
+    guard parts.count == 9, let registers = StateBytes.value(parts[0], kvm_regs()), let system = StateBytes.value(parts[1], kvm_sregs()),
+      let events = StateBytes.value(parts[2], kvm_vcpu_events()), var control = StateBytes.value(parts[4], kvm_xcrs()),
+      var local = StateBytes.value(parts[5], kvm_lapic_state()), var debug = StateBytes.value(parts[6], kvm_debugregs()),
+      let state = StateBytes.value(parts[7], UInt32(0)), parts[3].count == MemoryLayout<kvm_xsave>.size
+    else { return false }
+    let number = descriptor.number
+    var first = system
+    try seam.call(.setSystemRegisters) { unsafe ckvm_set_sregs(number, &first) }
+    try seam.call(.setXCRs) { unsafe ckvm_set_xcrs(number, &control) }
+    try setExtendedState(parts[3])
+    for at in stride(from: 0, to: parts[8].count - 15, by: 16) {
+      guard var entry = StateBytes.value(Array(parts[8][at..<at + 16]), kvm_msr_entry()) else { return false }
+      // Some can be read only.
+      _ = try seam.call(.setMSRs) { unsafe ckvm_set_msrs(number, &entry, 1) }
+    }
+    try seam.call(.setLocalAPIC) { unsafe ckvm_set_lapic(number, &local) }
+    try seam.call(.setDebugRegisters) { unsafe ckvm_set_debugregs(number, &debug) }
+    try seam.call(.setMPState) { ckvm_set_mp_state(number, state) }
+    // SAFETY: stores to the shared page.
+    unsafe ckvm_sync_regs(run).pointee = registers
+    unsafe ckvm_sync_sregs(run).pointee = system
+    unsafe ckvm_sync_events(run).pointee = events
+    unsafe ckvm_mark_dirty_regs(run, UInt64(CKVM_SYNC_REGS | CKVM_SYNC_SREGS | CKVM_SYNC_EVENTS))
+    return true
+  }
+}
+
+extension System {
+  /// The model-specific registers that make up a vCPU's state.
+  public func stateMSRs() throws(KVMError) -> [UInt32] {
+    let number = descriptor.number
+    var numbers = [UInt32](repeating: 0, count: Int(CKVM_MSR_LIMIT))
+    let count = try seam.call(.getMSRList) { unsafe ckvm_get_msr_list(number, &numbers) }
+    return Array(numbers.prefix(Int(count)))
+  }
+}
