@@ -63,7 +63,9 @@ let package = Package(
     module("X86", in: "Recording"),
     // Linux as a guest: what its boot protocol wants in memory, the devices of a PC, and what an emulating KVM leaves to be finished. No KVM in them.
     module("LinuxBoot", in: "Recording", needs: ["GuestImages", "X86", "Digests", "ELFFormat", "CZstd"]),
-    module("Runner", in: "Recording", needs: ["KVM", "X86", "GuestImages", "Hypervisor", "TraceEvents", "TraceFormat", "TraceFile"]),
+    module("PCDevices", in: "Recording"),
+    module("Completions", in: "Recording", needs: ["X86"]),
+    module("Runner", in: "Recording", needs: ["KVM", "X86", "GuestImages", "PCDevices", "Completions", "Hypervisor", "TraceEvents", "TraceFormat", "TraceFile"]),
     module("Synthesizer", in: "Recording", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "TraceFile"]),
 
     // Analysis: judges from events alone; no KVM, no I/O. HappensBefore stands alone: it needs nothing of ours.
@@ -108,6 +110,8 @@ let package = Package(
     tests("HypervisorTests", needs: ["TraceEvents", "TreeFormat", "Hypervisor", "TestSeeds"]),
     tests("GuestImagesTests", needs: ["GuestImages", "X86"]),
     tests("LinuxBootTests", needs: ["GuestImages", "X86", "LinuxBoot", "TestSeeds"]),
+    tests("PCDevicesTests", needs: ["PCDevices"]),
+    tests("CompletionsTests", needs: ["Completions", "X86"]),
     tests("RunnerTests", needs: ["KVM", "GuestImages", "Hypervisor", "Runner", "TraceEvents", "TraceFormat", "TraceFile"]),
     tests("AnalyzerTests", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "TraceOrder", "HappensBefore", "Analyzer", "Races", "TestSeeds"]),
     tests("HappensBeforeTests", needs: ["HappensBefore", "TestSeeds"]),

@@ -35,7 +35,9 @@ struct StyleTests {
   }
 
   @Test func layersGoOneWay() {
-    let recording: Set = ["CKVM", "KVM", "Hypervisor", "X86", "GuestPrograms", "GuestImages", "Runner", "Synthesizer"]
+    let recording: Set = [
+      "CKVM", "KVM", "Hypervisor", "X86", "GuestPrograms", "GuestImages", "LinuxBoot", "PCDevices", "Completions", "Runner", "Synthesizer",
+    ]
     let analysis: Set = [
       "HappensBefore", "TraceOrder", "Analyzer", "Races", "Minimization", "Inspection", "Interchange", "Timeline", "ReportPage", "Reports", "Regression",
       "Exports", "Symbols",
@@ -47,6 +49,9 @@ struct StyleTests {
       ("Sources/Trace/TraceFile/", recording.union(analysis)),
       ("Sources/Trace/ELFFormat/", recording.union(analysis).union(["TraceEvents", "TreeFormat", "TraceFormat", "TraceFile", "Glibc"])),
       ("Sources/Recording/Hypervisor/", analysis.union(["CKVM", "KVM", "Runner", "TraceFormat", "TraceFile", "Glibc"])),
+      ("Sources/Recording/LinuxBoot/", ["CKVM", "KVM", "Hypervisor", "Runner", "PCDevices", "Completions", "TraceEvents", "TraceFormat", "TraceFile"]),
+      ("Sources/Recording/PCDevices/", recording.union(["TraceEvents", "TraceFormat", "TraceFile", "Glibc"])),
+      ("Sources/Recording/Completions/", recording.subtracting(["X86"]).union(["TraceEvents", "TraceFormat", "TraceFile", "Glibc"])),
       ("Sources/Recording/", analysis),
       ("Sources/Analysis/", recording.union(["TraceFile", "CZstd", "CFiles", "Glibc"])),
       ("Sources/Analysis/HappensBefore/", analysis.union(["TraceEvents", "TreeFormat", "TraceFormat"])),
