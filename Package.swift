@@ -65,7 +65,8 @@ let package = Package(
     module("LinuxBoot", in: "Recording", needs: ["GuestImages", "X86", "Digests", "ELFFormat", "CZstd"]),
     module("PCDevices", in: "Recording"),
     module("Completions", in: "Recording", needs: ["X86"]),
-    module("Runner", in: "Recording", needs: ["KVM", "X86", "GuestImages", "PCDevices", "Completions", "Hypervisor", "TraceEvents", "TraceFormat", "TraceFile"]),
+    module("SavedMachines", in: "Recording", needs: ["CZstd"]),
+    module("Runner", in: "Recording", needs: ["KVM", "X86", "GuestImages", "PCDevices", "Completions", "SavedMachines", "Hypervisor", "TraceEvents", "TraceFormat", "TraceFile"]),
     module("Synthesizer", in: "Recording", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "TraceFile"]),
 
     // Analysis: judges from events alone; no KVM, no I/O. HappensBefore stands alone: it needs nothing of ours.
@@ -111,8 +112,9 @@ let package = Package(
     tests("GuestImagesTests", needs: ["GuestImages", "X86"]),
     tests("LinuxBootTests", needs: ["GuestImages", "X86", "LinuxBoot", "TestSeeds"]),
     tests("PCDevicesTests", needs: ["PCDevices"]),
+    tests("SavedMachinesTests", needs: ["SavedMachines", "TestSeeds"]),
     tests("CompletionsTests", needs: ["Completions", "X86"]),
-    tests("RunnerTests", needs: ["KVM", "GuestImages", "Hypervisor", "Runner", "TraceEvents", "TraceFormat", "TraceFile"]),
+    tests("RunnerTests", needs: ["KVM", "GuestImages", "Hypervisor", "SavedMachines", "Runner", "TraceEvents", "TraceFormat", "TraceFile"]),
     tests("AnalyzerTests", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "TraceOrder", "HappensBefore", "Analyzer", "Races", "TestSeeds"]),
     tests("HappensBeforeTests", needs: ["HappensBefore", "TestSeeds"]),
     tests("InterchangeTests", needs: ["HappensBefore", "Interchange", "TestSeeds"]),

@@ -36,7 +36,7 @@ struct StyleTests {
 
   @Test func layersGoOneWay() {
     let recording: Set = [
-      "CKVM", "KVM", "Hypervisor", "X86", "GuestPrograms", "GuestImages", "LinuxBoot", "PCDevices", "Completions", "Runner", "Synthesizer",
+      "CKVM", "KVM", "Hypervisor", "X86", "GuestPrograms", "GuestImages", "LinuxBoot", "PCDevices", "Completions", "SavedMachines", "Runner", "Synthesizer",
     ]
     let analysis: Set = [
       "HappensBefore", "TraceOrder", "Analyzer", "Races", "Minimization", "Inspection", "Interchange", "Timeline", "ReportPage", "Reports", "Regression",
@@ -52,6 +52,7 @@ struct StyleTests {
       ("Sources/Recording/LinuxBoot/", ["CKVM", "KVM", "Hypervisor", "Runner", "PCDevices", "Completions", "TraceEvents", "TraceFormat", "TraceFile"]),
       ("Sources/Recording/PCDevices/", recording.union(["TraceEvents", "TraceFormat", "TraceFile", "Glibc"])),
       ("Sources/Recording/Completions/", recording.subtracting(["X86"]).union(["TraceEvents", "TraceFormat", "TraceFile", "Glibc"])),
+      ("Sources/Recording/SavedMachines/", recording.union(["TraceEvents", "TraceFormat", "TraceFile", "Glibc"])),
       ("Sources/Recording/", analysis),
       ("Sources/Analysis/", recording.union(["TraceFile", "CZstd", "CFiles", "Glibc"])),
       ("Sources/Analysis/HappensBefore/", analysis.union(["TraceEvents", "TreeFormat", "TraceFormat"])),

@@ -55,6 +55,17 @@ struct Recorded {
     try self.init(try Recording.run(options), path)
   }
 
+  /// A guest with a PC's devices.
+  init(_ image: GuestImage, pc: PCOptions, ramBytes: UInt64 = 16 << 20) throws {
+    let path = temporaryPath()
+    defer { _ = unsafe unlink(path) }
+    var options = RecordingOptions(image: image, vcpuCount: 1, output: path)
+    options.memorySize = ramBytes
+    options.pc = pc
+    options.writes = .pages
+    try self.init(try Recording.run(options), path)
+  }
+
   private init(_ summary: RecordingSummary, _ path: String) throws {
     self.summary = summary
     let reader = try TraceReader(path: path)

@@ -9,11 +9,19 @@ extension VCPU {
   }
 
   /// Whether it waits for an interrupt, in the kernel.
-  public func isHalted() throws(KVMError) -> Bool {
+  public func isHalted() throws(KVMError) -> Bool { try runState() == UInt32(KVM_MP_STATE_HALTED) }
+
+  /// Whether it runs or has run: those beside the first one wait until another starts them.
+  public func hasStarted() throws(KVMError) -> Bool {
+    let state = try runState()
+    return state == UInt32(KVM_MP_STATE_RUNNABLE) || state == UInt32(KVM_MP_STATE_HALTED)
+  }
+
+  private func runState() throws(KVMError) -> UInt32 {
     let number = descriptor.number
     var state: UInt32 = 0
     try seam.call(.getMPState, "vCPU \(id)") { unsafe ckvm_get_mp_state(number, &state) }
-    return state == UInt32(KVM_MP_STATE_HALTED)
+    return state
   }
 
   /// The values of model-specific registers; nil where KVM does not have one of them.

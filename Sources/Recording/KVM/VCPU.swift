@@ -65,7 +65,8 @@ import Glibc
   public func enter() throws(KVMError) -> VMExit {
     let number = descriptor.number
     let result = seam.perform(.run) { ckvm_run(number) }
-    if result == -EINTR { return .interrupted }
+    // EAGAIN: another vCPU has started it, or is to start it yet.
+    if result == -EINTR || result == -EAGAIN { return .interrupted }
     guard result >= 0 else { throw KVMError(.run, errno: -result, detail: "vCPU \(id)") }
     var raw = ckvm_exit()
     // SAFETY: both structures live through the call.
@@ -95,7 +96,8 @@ import Glibc
 
   /// With it, every `enter` ends after one instruction with `VMExit.debug`, unless it ends with something else.
   public mutating func setSingleStep(_ wanted: Bool) throws(KVMError) {
-    try setGuestDebug(steps: wanted, breakpoint: breakpoint)
+    // Nor a breakpoint meanwhile: it would come before the instruction that it is on, again and again.
+    try setGuestDebug(steps: wanted, breakpoint: wanted ? nil : breakpoint)
   }
 
   /// Makes `enter` end with `VMExit.debug` before the instruction at a guest-virtual address, by the CPU's own debug registers: memory stays as it is.

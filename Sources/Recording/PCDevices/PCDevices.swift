@@ -18,6 +18,19 @@ public struct PCDevices: Hashable, Sendable {
 
   public init(hasTimer: Bool) { timer = hasTimer ? IntervalTimer() : nil }
 
+  /// What `init(state:hasTimer:)` makes them from again. The timer begins anew: nobody waits for it.
+  public var state: [UInt8] { clock.state + serial.state }
+
+  /// Nil where these are not such bytes.
+  public init?(state: [UInt8], hasTimer: Bool) {
+    guard let clock = RealTimeClock(state: state.prefix(RealTimeClock.stateSize)),
+      let serial = SerialPort(state: state.dropFirst(RealTimeClock.stateSize))
+    else { return nil }
+    self.init(hasTimer: hasTimer)
+    self.clock = clock
+    self.serial = serial
+  }
+
   private static func serialRegister(_ port: UInt16) -> Int? {
     (SerialPort.basePort..<SerialPort.basePort + 8).contains(port) ? Int(port - SerialPort.basePort) : nil
   }

@@ -9,6 +9,17 @@ public struct RealTimeClock: Hashable, Sendable {
 
   public init() {}
 
+  /// The index and the memory.
+  var state: [UInt8] { [index] + memory }
+  static let stateSize = 129
+
+  /// From what `state` gave; nil where it is of another length.
+  init?(state: ArraySlice<UInt8>) {
+    guard state.count == Self.stateSize, let first = state.first else { return nil }
+    index = first & Self.indexMask
+    memory = Array(state.dropFirst())
+  }
+
   public mutating func select(_ value: UInt8) { index = value & Self.indexMask }
 
   public mutating func write(_ value: UInt8) {

@@ -31,6 +31,24 @@ public struct SerialPort: Hashable, Sendable {
 
   public init() {}
 
+  /// Its registers, and what came in and was not read yet.
+  var state: [UInt8] {
+    [
+      UInt8(truncatingIfNeeded: divisor), UInt8(truncatingIfNeeded: divisor >> 8), interruptEnable, lineControl, modemControl, scratch, hasFIFO ? 1 : 0,
+      isTransmitterNews ? 1 : 0,
+    ] + received[taken...]
+  }
+
+  /// From what `state` gave; nil where it is too short.
+  init?(state: ArraySlice<UInt8>) {
+    guard state.count >= 8 else { return nil }
+    let bytes = Array(state)
+    divisor = UInt16(bytes[0]) | UInt16(bytes[1]) << 8
+    (interruptEnable, lineControl, modemControl, scratch) = (bytes[2] & 0x0f, bytes[3], bytes[4] & 0x1f, bytes[5])
+    (hasFIFO, isTransmitterNews) = (bytes[6] != 0, bytes[7] != 0)
+    received = Array(bytes[8...])
+  }
+
   private var selectsDivisor: Bool { lineControl & 0x80 != 0 }
   private var loopsBack: Bool { modemControl & 0x10 != 0 }
   private var hasData: Bool { taken < received.count }

@@ -52,7 +52,7 @@ extension Machine {
 
   /// Runs and completes: on return the registers are past the instruction.
   private func run(_ unit: VCPUUnit) throws(KVMError) -> [VMExit] {
-    var exits = [try unit.vcpu.enter()]
+    var exits = [try enterPastBreakpoint(unit)]
     if !isSerial, try hasStalled(unit, &exits[0]) { return exits }
     while isSerial, exits[0] == .interrupted || exits[0] == .dirtyRingFull, goesOnSilently(unit) {
       if writer != nil { try collectWrites(unit, full: exits[0] == .dirtyRingFull) }
@@ -71,13 +71,14 @@ extension Machine {
       exits[0] = try unit.vcpu.enter()
     }
     while true {
-      switch exits[exits.count - 1].completion {
+      let exit = exits[exits.count - 1]
+      switch exit.completion {
       case .none: return exits
       case .later:
         unit.mayHaveFurtherParts = true
         return exits
-      case .finish: break
-      case .answer(let value): unit.vcpu.answerRead(value)
+      case .finish: writePort(exit)
+      case .answer(let value): unit.vcpu.answerRead(readPort(exit) ?? value)
       }
       let next = try unit.vcpu.complete()
       if next == .interrupted { return exits }

@@ -1,3 +1,4 @@
+import GuestImages
 import Hypervisor
 import KVM
 import Synchronization
@@ -99,7 +100,9 @@ extension Machine {
   }
 
   func prepareStart(_ vcpu: Int, rip: UInt64, argument: UInt64) {
-    start(units[vcpu], BootState(vcpu: vcpu, vcpuCount: units.count, entry: rip, argument: argument, ramBytes: ram.range.length))
+    // One that goes on from a snapshot has its registers, and the others of a PC wait in KVM until the guest starts them.
+    if platform?.start != nil || image.boot != nil && vcpu > 0 { return }
+    start(units[vcpu], image.boot ?? BootState(vcpu: vcpu, vcpuCount: units.count, entry: rip, argument: argument, ramBytes: ram.range.length))
   }
 
   private func start(_ unit: VCPUUnit, _ state: BootState) {

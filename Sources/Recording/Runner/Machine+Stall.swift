@@ -25,6 +25,8 @@ extension Machine {
     }
     guard now - still.since > Self.patience, !unit.vcpu.hasQueuedEvent else { return false }
     let code = code(at: rip, unit)
+    // With interrupt controllers in the kernel a halt is waited out there.
+    if platform != nil, try unit.vcpu.isHalted() { return false }
     guard Self.leadsOn(code), lock.locked({ mayStep(unit) }) else { return false }
     let before = place(unit)
     let started = Self.threadTime()

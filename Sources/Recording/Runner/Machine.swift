@@ -1,6 +1,7 @@
 import GuestImages
 import Hypervisor
 import KVM
+import PCDevices
 import Synchronization
 import TraceEvents
 import TraceFile
@@ -24,12 +25,16 @@ import X86
   var writer: TraceWriter?
   private let recorded: Bool
   let writes: WriteMode
+  /// Nil where the guest has no devices.
+  let platform: Platform?
   /// Raised once the session is over.
   let ended: KVM.Event
   /// The number of the last event that is known of, for progress.
   let lastSeq = Atomic<UInt64>(0)
   /// Empty only while the machine is made.
   private(set) var units: [VCPUUnit] = []
+  /// The model-specific registers that a snapshot holds.
+  private let stateMSRs: [UInt32]
 
   // Guarded by `lock`.
   var slots: SlotMap
@@ -48,21 +53,25 @@ import X86
   private var hasOverflowed = false
   private let resetLock = Lock()
 
-  init(_ options: RecordingOptions) throws(KVMError) {
+  init(_ options: RecordingOptions, _ kind: HostSupport.Kind) throws(KVMError) {
     let seam = options.seam
     let system = try System(path: options.devicePath, seam: seam)
-    var virtualMachine = try system.createVirtualMachine()
+    let platform = options.pc.map { Platform($0, kind) }
+    var virtualMachine = try system.createVirtualMachine(hiding: platform?.hiddenFeatures ?? [])
     let recorded = options.mode == .record
     if recorded {
       let acquireRelease = try system.check(.dirtyRingAcquireRelease) > 0
       try virtualMachine.enableDirtyRings(entries: options.dirtyRingEntries, acquireRelease: acquireRelease)
     }
     if try system.check(.emulationFailureExit) > 0 { try virtualMachine.enableEmulationFailureExits() }
+    try platform?.create(in: virtualMachine)
+    stateMSRs = platform?.snapshot == nil ? [] : try system.stateMSRs()
     let ram = try ShadowedMemory(range: GuestRange(start: 0, length: options.memorySize), recorded: recorded, seam: seam)
     let region = try ShadowedMemory(
       range: GuestRange(start: GuestInterface.regionBase, length: GuestInterface.regionSize), recorded: recorded, seam: seam)
     let ended = try KVM.Event()
     self.virtualMachine = virtualMachine
+    self.platform = platform
     self.ram = ram
     self.region = region
     self.ended = ended
@@ -83,10 +92,18 @@ import X86
     for number in 0..<options.vcpuCount {
       units.append(VCPUUnit(try virtualMachine.createVCPU(id: number), pageCount: ram.pageCount + region.pageCount))
     }
+    if let start = platform?.start { try restore(start) }
+  }
+
+  /// Every vCPU's state, with none of them in the guest.
+  func saveUnits() throws(KVMError) -> [[[UInt8]]] {
+    var out: [[[UInt8]]] = []
+    for unit in units { out.append(try unit.vcpu.saveWhole(stateMSRs)) }
+    return out
   }
 
   private func load() {
-    for (gpa, bytes) in BootMemory.contents { ram.write(gpa: gpa, bytes) }
+    if image.boot == nil { for (gpa, bytes) in BootMemory.contents { ram.write(gpa: gpa, bytes) } }
     for segment in image.segments { ram.write(gpa: segment.gpa, segment.bytes) }
     region.write(gpa: GuestInterface.regionBase, image.region)
   }

@@ -1,6 +1,7 @@
 import GuestImages
 import Hypervisor
 import KVM
+import SavedMachines
 import TraceEvents
 import Synchronization
 import TraceFile
@@ -33,7 +34,7 @@ public enum Recording {
     if let stop { ending = stop } else { ending = try RecordingStop() }
     do throws(KVMError) {
       support = try HostSupport(devicePath: options.devicePath, seam: options.seam)
-      machine = try Machine(options)
+      machine = try Machine(options, support.kind)
     } catch { throw .host(error) }
     // Before there is a file, and until it is finished: a request to end finds no moment when it would leave a part of one behind.
     let catches = options.stopsOnInterrupt && ending.event.event.raiseOnInterrupt()
@@ -48,6 +49,8 @@ public enum Recording {
       _ = unsafe machine.writer?.append(.sessionStart, vcpu: TraceEvents.Event.host, a: UInt64(options.vcpuCount))
     }
     let started = monotonicNanoseconds()
+    machine.connectConsole()
+    defer { machine.platform?.console.disconnect() }
     let stuck = try drive(Session(machine: machine, decider: decider), options, ending, progress)
     return try conclude(machine, options, stuck: stuck, duration: monotonicNanoseconds() - started)
   }
@@ -55,6 +58,14 @@ public enum Recording {
   private static func check(_ options: RecordingOptions) throws(RecordingError) {
     guard (1...RecordingOptions.vcpuLimit).contains(options.vcpuCount) else {
       throw .usage("\(options.vcpuCount) vCPUs; expected 1 to \(RecordingOptions.vcpuLimit)")
+    }
+    if let start = options.pc?.start {
+      guard start.vcpus.count == options.vcpuCount, start.ramBytes == options.memorySize else {
+        throw .usage("the snapshot is of \(start.vcpus.count) vCPUs and \(start.ramBytes) bytes of memory: a recording from it has as many")
+      }
+    }
+    guard options.pc == nil || options.writes == .pages && options.schedule.seed == nil else {
+      throw .usage("a kernel is recorded by its page-writes, and with all vCPUs at once")
     }
     guard options.whenSlow == .wait || options.schedule.seed == nil else {
       throw .usage("a serial schedule gives one stream of events: none may depend on the disk, so the vCPUs must wait for it")
@@ -91,7 +102,7 @@ public enum Recording {
     let started = monotonicNanoseconds()
     let kicks = machine.harvestsByTime || machine.isSerial
     let interval = kicks ? harvestIntervalMilliseconds : progressIntervalMilliseconds
-    var (toldAt, kickedAt) = (started, started)
+    var (toldAt, kickedAt, tickedAt) = (started, started, started)
     while true {
       let raised = stop.event.event.wait(or: machine.ended, milliseconds: interval)
       if raised.other { return }
@@ -99,6 +110,10 @@ public enum Recording {
       if raised.this { machine.lock.locked { machine.finish(.interrupted, "stopped from outside") } }
       if let failure = machine.writer?.failure { machine.lock.locked { machine.finish(failure.error) } }
       let now = monotonicNanoseconds()
+      if now - tickedAt >= Platform.tickNanoseconds {
+        tickedAt = now
+        machine.tick()
+      }
       // Who never comes out by itself is looked at now and then.
       if now - kickedAt >= stallIntervalNanoseconds {
         kickedAt = now

@@ -17,6 +17,8 @@ public struct RecordingOptions: Sendable {
   public static let defaultMemorySize: UInt64 = 16 << 20
 
   public var image: GuestImage
+  /// Gives the guest a PC's devices and interrupt controllers; nil for a guest of `pagetape_abi.h`, which has none.
+  public var pc: PCOptions?
   /// 1 to 64.
   public var vcpuCount: Int
   /// Guest RAM in bytes, whole pages, below the special region.
@@ -61,6 +63,7 @@ public struct RecordingOptions: Sendable {
 
   public init(image: GuestImage, vcpuCount: Int, output: String) {
     self.image = image
+    pc = nil
     self.vcpuCount = vcpuCount
     self.output = output
     memorySize = max(Self.defaultMemorySize, 0)

@@ -80,6 +80,7 @@ package protocol VCPUDecider: SendableMetatype {
         unit.spins = false
         let trapped = machine.isSerial ? machine.trappedBytes(exits) : nil
         handle(exits, unit)
+        machine.takeSnapshotIfDue()
         if let trapped, unit.goesOn { yield(unit, trapped) }
       case .failure(let error): machine.finish(error)
       }
@@ -155,6 +156,7 @@ package protocol VCPUDecider: SendableMetatype {
 
   private func handle(_ exit: VMExit, _ unit: VCPUUnit) {
     let machine = machine
+    if machine.finishInstruction(exit, unit) { return give(.kicked, unit) }
     switch exit.decision(registers: unit.vcpu.registers, privilege: unit.vcpu.privilegeLevel, isRAM: machine.isRAM) {
     // The decider hears of every return from the guest.
     case .proceed: give(.kicked, unit)

@@ -39,7 +39,12 @@ import KVM
   /// Its ring overflowed since its writes were last told.
   var hasLostWrites = false
 
+  /// It stopped before the instruction at its breakpoint, and is to go past it.
+  var isAtBreakpoint = false
+
   // Guarded by the session's lock.
+  /// It waits for an interrupt that cannot come: none is let through.
+  var isHaltedForGood = false
   var isWaiting = false
   var isFinished = false
   /// It was kicked since it last went into the guest: what it does next may be something else than to run on.

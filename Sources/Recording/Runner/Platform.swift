@@ -1,0 +1,107 @@
+import KVM
+import SavedMachines
+import PCDevices
+
+/// What makes a machine a PC: its devices, and what stands in for what an emulating host lacks.
+@safe final class Platform: @unchecked Sendable {
+  /// How often an emulating host's guest gets a tick: a timer that ticked as often as kernels like would leave it little time for anything else.
+  static let tickNanoseconds: UInt64 = 100_000_000
+  private static let timerLine = 0
+  private static let panicText = "Kernel panic - not syncing"
+
+  let console: Console
+  /// The host emulates: instructions that KVM cannot execute are finished here, and ticks come from here. On other hosts nothing of that is done.
+  let isEmulated: Bool
+
+  private let lock = Lock()
+  // Guarded by `lock`.
+  private var devices: PCDevices
+  private var isLineUp = false
+  private var panic = TextWatch(Platform.panicText)
+  private var moment: TextWatch?
+  private var isSnapshotDue = false
+  let snapshot: SnapshotRequest?
+  let start: SavedMachine?
+
+  init(_ options: PCOptions, _ kind: HostSupport.Kind) {
+    console = options.console
+    isEmulated = kind == .emulating
+    start = options.start
+    snapshot = options.snapshot
+    moment = options.snapshot.map { TextWatch($0.text) }
+    let hasTimer = kind == .emulating
+    devices = options.start.flatMap { PCDevices(state: $0.devices, hasTimer: hasTimer) } ?? PCDevices(hasTimer: hasTimer)
+  }
+
+  /// What an emulating KVM would tell a guest of, and then not execute or not have.
+  var hiddenFeatures: [CPUFeature] { isEmulated ? CPUFeature.allCases : [] }
+
+  /// To be called before there are vCPUs.
+  func create(in machine: borrowing VirtualMachine) throws(KVMError) {
+    try machine.createInterruptControllers()
+    if !isEmulated { try machine.createTimer() }
+  }
+
+  /// What is to be kept of the devices where a snapshot is due; nil where none is. True once.
+  func takeDueSnapshot() -> [UInt8]? {
+    lock.locked {
+      guard isSnapshotDue else { return nil }
+      isSnapshotDue = false
+      return devices.state
+    }
+  }
+
+  /// Whether the guest said that it cannot go on.
+  var hasPanicked: Bool { lock.locked { panic.isFound } }
+
+  func read(_ port: UInt16, size: Int, _ machine: borrowing VirtualMachine, time: UInt64) throws(KVMError) -> UInt64 {
+    try lock.locked { () throws(KVMError) -> UInt64 in
+      let now = monotonicNanoseconds()
+      var value: UInt64 = 0
+      for index in 0..<size { value |= UInt64(devices.read(port &+ UInt16(index), now: now, time: time)) << UInt64(8 * index) }
+      try updateLine(machine)
+      return value
+    }
+  }
+
+  /// True where the machine is to be reset.
+  func write(_ port: UInt16, size: Int, _ value: UInt64, _ machine: borrowing VirtualMachine) throws(KVMError) -> Bool {
+    var (sent, resets): ([UInt8], Bool) = ([], false)
+    try lock.locked { () throws(KVMError) in
+      let now = monotonicNanoseconds()
+      for index in 0..<size {
+        switch devices.write(port &+ UInt16(index), UInt8(truncatingIfNeeded: value >> UInt64(8 * index)), now: now) {
+        case .none: break
+        case .sent(let byte):
+          _ = panic.take(byte)
+          if moment?.take(byte) == true { isSnapshotDue = true }
+          sent.append(byte)
+        case .reset: resets = true
+        }
+      }
+      try updateLine(machine)
+    }
+    for byte in sent { console.receive(byte) }
+    return resets
+  }
+
+  func receive(_ bytes: [UInt8], _ machine: borrowing VirtualMachine) throws(KVMError) {
+    try lock.locked { () throws(KVMError) in
+      devices.serial.receive(bytes)
+      try updateLine(machine)
+    }
+  }
+
+  func tick(_ machine: borrowing VirtualMachine) throws(KVMError) {
+    guard isEmulated else { return }
+    try machine.setLine(Self.timerLine, true)
+    try machine.setLine(Self.timerLine, false)
+  }
+
+  private func updateLine(_ machine: borrowing VirtualMachine) throws(KVMError) {
+    let isUp = devices.serial.wantsInterrupt
+    guard isUp != isLineUp else { return }
+    isLineUp = isUp
+    try machine.setLine(SerialPort.line, isUp)
+  }
+}
