@@ -188,6 +188,28 @@ extension GuestCode {
     expectWellFormed(again)
   }
 
+  /// KVM never takes a delivered interrupt out of the registers that it shares: they must not bring it back.
+  @Test(.needsKVM) func aSnapshotHoldsNoInterruptThatIsPast() throws {
+    var code = GuestCode()
+    code.handle(0x20, saying: "t", endsInterrupt: true)
+    for (port, value) in [(0x20, 0x11), (0x21, 0x20), (0x21, 0x04), (0x21, 0x01), (0x21, 0xfe)] as [(UInt16, UInt8)] { code.out(value, to: port) }
+    for (port, value) in [(0x43, 0x34), (0x40, 0), (0x40, 0)] as [(UInt16, UInt8)] { code.out(value, to: port) }
+    code.emit(0xfb, 0xf4, 0xfa)  // sti; hlt; cli
+    code.out(0xff, to: 0x21)
+    code.say("ready")
+    code.emit(0xfb, 0x90, 0x90, 0xfa)  // sti; nop; nop; cli
+    code.say(".")
+    code.reset()
+    let taken = Mutex<SavedMachine?>(nil)
+    _ = try Self.run(code) { $0.snapshot = SnapshotRequest(text: "ready") { state in taken.withLock { $0 = state } } }
+    let state = try #require(taken.withLock { $0 })
+    let screen = Screen()
+    var pc = PCOptions(console: screen.console())
+    pc.start = state
+    _ = try Recorded(GuestImage(state), pc: pc)
+    #expect(screen.text == ".")
+  }
+
   @Test(.needsKVM) func aSnapshotOfAnotherMachineIsRefused() throws {
     var code = GuestCode()
     code.say("x")

@@ -42,9 +42,12 @@ extension VCPU {
     unsafe SystemRegisters(ckvm_sync_sregs(run).pointee)
   }
 
+  /// KVM queues again whatever vector is in the interrupt bitmap, and never takes one out of the shared page's once it was there: an interrupt that was
+  /// delivered long ago would come once more. What is queued is in the events, so the bitmap is cleared here and wherever these registers are saved.
   public func setSystemRegisters(_ registers: SystemRegisters) {
     // SAFETY: stores to the shared page.
     unsafe registers.store(in: &ckvm_sync_sregs(run).pointee)
+    unsafe ckvm_sync_sregs(run).pointee.interrupt_bitmap = (0, 0, 0, 0)
     unsafe ckvm_mark_dirty_regs(run, UInt64(CKVM_SYNC_SREGS))
   }
 
@@ -54,8 +57,10 @@ extension VCPU {
     var fpu = kvm_fpu()
     try seam.call(.getFPU, "vCPU \(id)") { unsafe ckvm_get_fpu(number, &fpu) }
     // SAFETY: reads of the shared page.
+    var system = unsafe ckvm_sync_sregs(run).pointee
+    system.interrupt_bitmap = (0, 0, 0, 0)
     return unsafe SavedState(
-      registers: ckvm_sync_regs(run).pointee, system: ckvm_sync_sregs(run).pointee, events: ckvm_sync_events(run).pointee, fpu: fpu)
+      registers: ckvm_sync_regs(run).pointee, system: system, events: ckvm_sync_events(run).pointee, fpu: fpu)
   }
 
   /// Puts a state back.

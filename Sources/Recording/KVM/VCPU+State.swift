@@ -78,8 +78,10 @@ extension VCPU {
       if count == 1 { registers += StateBytes.of(entry) }
     }
     // SAFETY: reads of the shared page.
+    var system = unsafe ckvm_sync_sregs(self.run).pointee
+    system.interrupt_bitmap = (0, 0, 0, 0)
     let shared = unsafe [
-      StateBytes.of(ckvm_sync_regs(self.run).pointee), StateBytes.of(ckvm_sync_sregs(self.run).pointee), StateBytes.of(ckvm_sync_events(self.run).pointee),
+      StateBytes.of(ckvm_sync_regs(self.run).pointee), StateBytes.of(system), StateBytes.of(ckvm_sync_events(self.run).pointee),
     ]
     return shared + [
       try extendedState(), StateBytes.of(control), StateBytes.of(local), StateBytes.of(debug), StateBytes.of(run), registers,
@@ -88,12 +90,14 @@ extension VCPU {
 
   /// Puts it back, in the order in which the parts depend on each other; false where it is not such a state.
   public func restoreWhole(_ parts: [[UInt8]]) throws(KVMError) -> Bool {
-    guard parts.count == 9, let registers = StateBytes.value(parts[0], kvm_regs()), let system = StateBytes.value(parts[1], kvm_sregs()),
+    guard parts.count == 9, let registers = StateBytes.value(parts[0], kvm_regs()), var system = StateBytes.value(parts[1], kvm_sregs()),
       let events = StateBytes.value(parts[2], kvm_vcpu_events()), var control = StateBytes.value(parts[4], kvm_xcrs()),
       var local = StateBytes.value(parts[5], kvm_lapic_state()), var debug = StateBytes.value(parts[6], kvm_debugregs()),
       let state = StateBytes.value(parts[7], UInt32(0)), parts[3].count == MemoryLayout<kvm_xsave>.size
     else { return false }
     let number = descriptor.number
+    // Those of a snapshot from elsewhere may name an interrupt that is long past, too.
+    system.interrupt_bitmap = (0, 0, 0, 0)
     var first = system
     try seam.call(.setSystemRegisters) { unsafe ckvm_set_sregs(number, &first) }
     try seam.call(.setXCRs) { unsafe ckvm_set_xcrs(number, &control) }

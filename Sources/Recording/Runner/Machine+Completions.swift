@@ -11,10 +11,10 @@ extension Machine {
   func finishInstruction(_ exit: VMExit, _ unit: VCPUUnit) -> Bool {
     guard let platform else { return false }
     do throws(KVMError) {
+      if platform.isEmulated, exit == .interrupted || unit.vcpu.breakpoint == nil { try watchSystemCalls(unit) }
       switch exit {
       case .interrupted:
         try noteHalt(unit)
-        if platform.isEmulated { try watchSystemCalls(unit) }
         return false
       case .emulationFailure(let bytes) where platform.isEmulated: return try complete(bytes, unit)
       case .debug where platform.isEmulated && unit.vcpu.breakpoint == unit.vcpu.instructionPointer:
