@@ -34,7 +34,12 @@ let package = Package(
         "Timeline", "ReportPage", "Exports", "Symbols", "ELFFormat",
       ]),
     .library(name: "HappensBefore", targets: ["HappensBefore"]),
-    .library(name: "PagetapeRecording", targets: ["TraceEvents", "TraceFormat", "TraceFile", "Hypervisor", "GuestImages", "KVM", "Runner", "Synthesizer"]),
+    .library(
+      name: "PagetapeRecording",
+      targets: [
+        "TraceEvents", "TraceFormat", "TraceFile", "Hypervisor", "GuestImages", "LinuxBoot", "PCDevices", "Completions", "SavedMachines", "KVM", "Runner",
+        "Synthesizer",
+      ]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
@@ -66,7 +71,9 @@ let package = Package(
     module("PCDevices", in: "Recording"),
     module("Completions", in: "Recording", needs: ["X86"]),
     module("SavedMachines", in: "Recording", needs: ["CZstd"]),
-    module("Runner", in: "Recording", needs: ["KVM", "X86", "GuestImages", "PCDevices", "Completions", "SavedMachines", "Hypervisor", "TraceEvents", "TraceFormat", "TraceFile"]),
+    module(
+      "Runner", in: "Recording",
+      needs: ["KVM", "X86", "GuestImages", "PCDevices", "Completions", "SavedMachines", "Hypervisor", "TraceEvents", "TraceFormat", "TraceFile"]),
     module("Synthesizer", in: "Recording", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "TraceFile"]),
 
     // Analysis: judges from events alone; no KVM, no I/O. HappensBefore stands alone: it needs nothing of ours.
@@ -96,7 +103,7 @@ let package = Package(
     .executableTarget(
       name: "pagetape",
       dependencies: [
-        "TraceEvents", "TraceFormat", "TraceFile", "GuestImages", "Hypervisor", "Runner", "Synthesizer", "HappensBefore", "TraceOrder", "Interchange",
+        "TraceEvents", "TraceFormat", "TraceFile", "GuestImages", "LinuxBoot", "SavedMachines", "Hypervisor", "Runner", "Synthesizer", "HappensBefore", "TraceOrder", "Interchange",
         "Analyzer", "Races", "Minimization", "Inspection", "Reports", "Regression", "Timeline", "ReportPage", "Exports", "OutputFiles",
         "TraceSuite", "Digests", "Symbols", "ELFFormat", "SQLite", "TraceDatabase", "CArguments",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -1,3 +1,5 @@
+import Glibc
+import GuestImages
 import LinuxBoot
 import TestSeeds
 import Testing
@@ -82,6 +84,23 @@ import Testing
     #expect(throws: LinuxBootError.self) { try Self.unpack(Array(good.dropLast(4)) + TestKernel.word(0)) }
     // A repetition of what came before the start.
     #expect(throws: LinuxBootError.self) { try Self.unpack(TestKernel.lz4(blocks: [[0x10, 1, 2, 0, 0x10, 1]], size: 6)) }
+  }
+
+  // MARK: A real kernel
+
+  private static let realKernel = (unsafe getenv("PAGETAPE_LINUX_GUEST").map { unsafe String(cString: $0) } ?? ".build/linux-guest") + "/vmlinuz"
+
+  @Test(.enabled(if: unsafe access(realKernel, R_OK) == 0, "needs a kernel: tools/linux-guest fetches it")) func aStockKernelIsUnderstood() throws {
+    let file = try FileBytes.read(Self.realKernel, limit: 1 << 30)
+    let image = try KernelImage(file, unpacked: true)
+    #expect(image.entry == 0x100_0000)
+    #expect(image.segments.count >= 3)
+    #expect(image.segments[0].gpa == 0x100_0000)
+    let packed = try KernelImage(file, unpacked: false)
+    #expect(packed.segments.count == 1)
+    #expect(packed.entry == 0x100_0200)
+    // Both end in memory that the kernel says it needs.
+    #expect(image.end <= packed.end)
   }
 
   /// Nothing in a file may crash the one who reads it.

@@ -11,7 +11,8 @@ struct RecordCommand: ParsableCommand {
     commandName: "record", abstract: "Run a guest under KVM and record what it does.",
     discussion: Help.text(
       """
-      A guest is a built-in one ('pagetape guests'), a flat binary or a static ELF64. Ctrl-C ends the recording cleanly, and so does \
+      A guest is a built-in one ('pagetape guests'), a flat binary or a static ELF64; or a Linux kernel, whose console is this \
+      terminal. Ctrl-C ends the recording cleanly, and so does \
       --max-size: what the trace holds has no holes, and it ends with its index and an end of 'sizeCap'. Exit status: 0 recorded, also up to the cap, \
       2 bad use or an I/O error, 3 the recording ended early and holds what came before, or lost events to a slow disk, 4 this host cannot run guests.
       """,
@@ -19,11 +20,13 @@ struct RecordCommand: ParsableCommand {
       Help.Example("plant a fault", "pagetape record --guest brief --vcpus 3 --fault stop/map-early -o map.tape"),
       Help.Example(
         "in a schedule that can be repeated; --seed gives others", "pagetape record --guest brief --vcpus 3 --schedule serial -o serial.tape"),
+      Help.Example("record a kernel's boot", "pagetape record --kernel /boot/vmlinuz --initrd initrd.cpio -o linux.tape"),
       Help.Example("keep the last half minute of a long run", "pagetape record --guest kernel.elf --last 30s -o tail.tape")))
 
-  @Option(help: ArgumentHelp("A built-in guest, or a file.", valueName: "name|file"), completion: .list(BuiltinGuest.all.map(\.name))) var guest: String
+  @Option(help: ArgumentHelp("A built-in guest, or a file.", valueName: "name|file"), completion: .list(BuiltinGuest.all.map(\.name))) var guest: String?
+  @OptionGroup(title: "A Linux kernel as the guest") var linux: KernelOptions
   @Option(help: "How many vCPUs, 1 to 64.") var vcpus = 1
-  @Option(help: ArgumentHelp("Guest memory, as in 64M; up to 1792M.", valueName: "size")) var memory: ByteSize?
+  @Option(help: ArgumentHelp("Guest memory, as in 64M; up to 1792M. 16M if not given, and 256M for a kernel.", valueName: "size")) var memory: ByteSize?
   @Option(
     help: ArgumentHelp("Break this rule of the hypervisor ('pagetape faults'); may be given several times.", valueName: "name"),
     completion: .list(Fault.table.map(\.name)))
@@ -47,8 +50,8 @@ struct RecordCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "exact: every write traps, and its bytes are recorded. pages: none does, and only the pages written are known. protected: exact on traced "
-        + "pages, pages elsewhere.", valueName: "exact|pages|protected"))
-  var writes: WriteModeName = .protected
+        + "pages, pages elsewhere. protected if not given, and pages for a kernel, which takes nothing else.", valueName: "exact|pages|protected"))
+  var writes: WriteModeName?
   @Option(help: ArgumentHelp("The seed of a serial schedule; 1 if not given.", valueName: "n")) var seed: UInt64?
   @Flag(help: "Overwrite the output.") var force = false
   @Flag(help: "Run the guest with the same traps and record nothing: what recording's cost is measured against.") var discard = false
@@ -57,6 +60,12 @@ struct RecordCommand: ParsableCommand {
     guard (1...RecordingOptions.vcpuLimit).contains(vcpus) else {
       throw ValidationError("--vcpus takes 1 to \(RecordingOptions.vcpuLimit), not \(vcpus)")
     }
+    guard linux.isGiven != (guest != nil) else { throw ValidationError("give one of --guest, --kernel and --from") }
+    try linux.validate(vcpus: vcpus)
+    guard !linux.isGiven || fault.isEmpty && schedule == .parallel && (writes ?? .pages) == .pages else {
+      throw ValidationError("a kernel asks nothing of the hypervisor: it is recorded without --fault, --schedule and --writes but pages")
+    }
+    guard memory == nil || linux.from == nil else { throw ValidationError("--memory is in the snapshot that --from names") }
     guard (output == nil) == discard else { throw ValidationError("give either -o FILE or --discard") }
     if output == "-" { throw ValidationError("a recording goes into a file, not to standard output: where the disk fills, its end is written over") }
     guard maxSize == nil || !discard else { throw ValidationError("--max-size is for a file, and --discard writes none") }
@@ -72,10 +81,10 @@ struct RecordCommand: ParsableCommand {
   }
 
   func run() throws {
-    let image: GuestImage
-    do { image = try GuestImage(nameOrPath: guest) } catch { throw Failure("\(error)") }
-    var options = RecordingOptions(image: image, vcpuCount: vcpus, output: output ?? "")
-    if let memory { options.memorySize = memory.bytes }
+    let terminal = linux.isGiven ? GuestTerminal() : nil
+    defer { terminal?.leave() }
+    var options = try baseOptions(terminal)
+    if let terminal { terminal.join() }
     options.faults = fault
     options.mode = discard ? .discard : .record
     options.force = force
@@ -83,18 +92,30 @@ struct RecordCommand: ParsableCommand {
     options.last = last?.tail
     options.whenSlow = onSlowDisk == .drop ? .drop : .wait
     options.schedule = schedule == .serial ? .serial(seed: seed ?? 1) : .parallel
-    options.writes = writes.mode
+    options.writes = writes?.mode ?? (linux.isGiven ? .pages : .protected)
     options.commandLine = Arguments.all
     options.recorderVersion = Version.producer
     options.stopsOnInterrupt = true
     try tell(try record(options))
   }
 
+  /// What is recorded, before how.
+  private func baseOptions(_ terminal: GuestTerminal?) throws -> RecordingOptions {
+    if let terminal { return try linux.recording(vcpus: vcpus, memory: memory?.bytes, output: output ?? "", overwrites: force, terminal.console) }
+    let image: GuestImage
+    do { image = try GuestImage(nameOrPath: guest ?? "") } catch { throw Failure("\(error)") }
+    var options = RecordingOptions(image: image, vcpuCount: vcpus, output: output ?? "")
+    if let memory { options.memorySize = memory.bytes }
+    return options
+  }
+
   /// Records, and takes the progress line away before anything else is said.
   private func record(_ options: RecordingOptions) throws -> RecordingSummary {
-    defer { if Terminal.showsProgress { Terminal.endProgress() } }
+    // A guest's console is not drawn over.
+    let shows = Terminal.showsProgress && options.pc == nil
+    defer { if shows { Terminal.endProgress() } }
     do {
-      return try Recording.run(options, progress: Terminal.showsProgress ? { Self.show($0) } : nil)
+      return try Recording.run(options, progress: shows ? { Self.show($0) } : nil)
     } catch { throw failure(error) }
   }
 

@@ -1,11 +1,11 @@
 import Glibc
 
 /// Reading a whole file with the C library.
-enum FileBytes {
-  static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
+package enum FileBytes {
+  package static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
   /// Reads a regular file of up to `limit` bytes.
-  static func read(_ path: String, limit: UInt64) throws(GuestImageError) -> [UInt8] {
+  package static func read(_ path: String, limit: UInt64) throws(GuestImageError) -> [UInt8] {
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw failure(path) }
     defer { close(descriptor) }

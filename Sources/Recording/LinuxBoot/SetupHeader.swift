@@ -35,7 +35,9 @@ public struct SetupHeader: Hashable, Sendable {
   }
 
   public init(_ file: [UInt8]) throws(LinuxBootError) {
-    guard Self.isPresent(in: file) else { throw LinuxBootError(.unsupported, offset: 0x1fe, "expected the boot flag 55 aa and the signature HdrS of a bzImage") }
+    guard Self.isPresent(in: file) else {
+      throw LinuxBootError(.unsupported, offset: 0x1fe, "expected the boot flag 55 aa and the signature HdrS of a bzImage")
+    }
     guard file.count >= Self.fieldsEnd else { throw LinuxBootError(.truncated, offset: UInt64(file.count), "the file ends inside the setup header") }
     version = UInt16(file.field(0x206, 2))
     guard version >= Self.minimumVersion else {

@@ -1,0 +1,56 @@
+import Foundation
+import Glibc
+import Runner
+import Synchronization
+
+/// This terminal as the console of a guest: what is typed goes to it key by key, what it says is shown as it comes. Ctrl-C stays ours.
+final class GuestTerminal: Sendable {
+  let console: Console
+  /// How the terminal was, where it is one and was changed.
+  private let before = Mutex<termios?>(nil)
+
+  init() {
+    console = Console { byte in
+      // Output that cannot be written is the reader's business: the recording goes on.
+      // SAFETY: one byte of one byte.
+      _ = unsafe withUnsafeBytes(of: byte) { unsafe write(STDOUT_FILENO, $0.baseAddress, 1) }
+    }
+  }
+
+  /// Reads standard input from here on, until it ends or the process does.
+  func join() {
+    setKeyByKey()
+    let console = console
+    Thread.detachNewThread {
+      var bytes = [UInt8](repeating: 0, count: 256)
+      while true {
+        // SAFETY: reads at most the array's size into it.
+        let count = unsafe bytes.withUnsafeMutableBytes { unsafe read(STDIN_FILENO, $0.baseAddress, $0.count) }
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else { return }
+        console.send(Array(bytes[..<count]))
+      }
+    }
+  }
+
+  /// The terminal as it was.
+  func leave() {
+    before.withLock { before in
+      if var settings = before { unsafe _ = tcsetattr(STDIN_FILENO, TCSANOW, &settings) }
+      before = nil
+    }
+  }
+
+  private func setKeyByKey() {
+    guard isatty(STDIN_FILENO) == 1 else { return }
+    var settings = termios()
+    // SAFETY: the structure is ours.
+    guard unsafe tcgetattr(STDIN_FILENO, &settings) == 0 else { return }
+    let old = settings
+    before.withLock { $0 = old }
+    // No lines, no echo, no newlines for returns: the guest does all of that.
+    settings.c_lflag &= ~tcflag_t(ICANON | ECHO)
+    settings.c_iflag &= ~tcflag_t(ICRNL | IXON)
+    unsafe _ = tcsetattr(STDIN_FILENO, TCSANOW, &settings)
+  }
+}

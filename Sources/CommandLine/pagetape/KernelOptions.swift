@@ -1,0 +1,110 @@
+import ArgumentParser
+import GuestImages
+import LinuxBoot
+import OutputFiles
+import Reports
+import Runner
+import SavedMachines
+
+/// A Linux kernel as what `record` records, and snapshots of it.
+struct KernelOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp("A bzImage or a vmlinux, started as it is. A host that emulates unpacks a bzImage itself: of LZ4 and zstd.", valueName: "file"),
+    completion: .file())
+  var kernel: String?
+  @Option(help: ArgumentHelp("The initial RAM disk.", valueName: "file"), completion: .file()) var initrd: String?
+  @Option(help: ArgumentHelp("What to add to the kernel's command line.", valueName: "words")) var append: String?
+  @Option(
+    help: ArgumentHelp("Write the machine's state there once the console shows the text of --snapshot-at.", valueName: "file"), completion: .file())
+  var snapshot: String?
+  @Option(help: ArgumentHelp("The text that a snapshot is taken at.", valueName: "text")) var snapshotAt: String?
+  @Option(help: ArgumentHelp("Go on from a snapshot instead of starting a kernel.", valueName: "file"), completion: .file()) var from: String?
+
+  private static let defaultMemory: UInt64 = 256 << 20
+  private static let fileLimit: UInt64 = 1 << 30
+
+  var isGiven: Bool { kernel != nil || from != nil }
+
+  func validate(vcpus: Int) throws {
+    guard kernel == nil || from == nil else { throw ValidationError("give one of --guest, --kernel and --from") }
+    guard kernel != nil || initrd == nil && append == nil else { throw ValidationError("--initrd and --append are for --kernel") }
+    guard (snapshot == nil) == (snapshotAt == nil) else { throw ValidationError("--snapshot and --snapshot-at go together") }
+    guard isGiven || snapshot == nil else { throw ValidationError("--snapshot is for --kernel and --from") }
+    if let snapshotAt, snapshotAt.isEmpty { throw ValidationError("--snapshot-at takes a text that is not empty") }
+    if snapshot == "-" { throw ValidationError("a snapshot goes into a file: standard output is the guest's console") }
+  }
+
+  /// Everything of the options that depends on the guest. With a memory size where one was given.
+  func recording(vcpus: Int, memory: UInt64?, output: String, overwrites: Bool, _ console: Console) throws -> RecordingOptions {
+    var pc = PCOptions(console: console)
+    let ramBytes: UInt64
+    let image: GuestImage
+    if let from {
+      let saved = try savedMachine(from)
+      pc.start = saved
+      (image, ramBytes) = (GuestImage(saved), saved.ramBytes)
+    } else {
+      ramBytes = memory ?? Self.defaultMemory
+      image = try kernelImage(vcpus: vcpus, ramBytes: ramBytes)
+    }
+    if let snapshot, let snapshotAt {
+      // Found out before the boot, not after it.
+      if !overwrites { try Self.checkAbsent(snapshot) }
+      pc.snapshot = SnapshotRequest(text: snapshotAt) { Self.write($0, to: snapshot, overwrites: overwrites) }
+    }
+    var options = RecordingOptions(image: image, vcpuCount: pc.start?.vcpus.count ?? vcpus, output: output)
+    options.memorySize = ramBytes
+    options.pc = pc
+    return options
+  }
+
+  private func kernelImage(vcpus: Int, ramBytes: UInt64) throws -> GuestImage {
+    let (isEmulated, tsc): (Bool, UInt64)
+    do {
+      isEmulated = try HostSupport.check().kind == .emulating
+      tsc = isEmulated ? try HostSupport.tscKilohertz() : 0
+    } catch { throw Failure("\(error)", .unsupported) }
+    guard vcpus == 1 || !isEmulated else { throw Failure("this host emulates guests, and emulates Linux on one vCPU only: leave --vcpus at 1") }
+    let path = kernel ?? ""
+    let file = try Self.read(path)
+    let disk = try initrd.map { try Self.read($0) }
+    let line =
+      isEmulated
+      ? KernelCommandLine.emulating(tscKilohertz: tsc, appending: append ?? "") : KernelCommandLine.hardware(appending: append ?? "")
+    do throws(LinuxBootError) {
+      let guest = try LinuxGuest(name: path, file: file, unpacked: isEmulated, initrd: disk, commandLine: line, vcpuCount: vcpus)
+      return try guest.image(ramBytes: ramBytes)
+    } catch {
+      throw Failure("\(path): \(error)")
+    }
+  }
+
+  private func savedMachine(_ path: String) throws -> SavedMachine {
+    let bytes = try Self.read(path)
+    do throws(SavedMachineError) { return try SavedMachine(fileBytes: bytes) } catch { throw Failure("\(path): \(error)") }
+  }
+
+  private static func read(_ path: String) throws -> [UInt8] {
+    do throws(GuestImageError) { return try FileBytes.read(path, limit: fileLimit) } catch {
+      throw Failure("\(error)\(Suggestion.text(forFile: path))")
+    }
+  }
+
+  private static func checkAbsent(_ path: String) throws {
+    if FileBytes.exists(path) { throw Failure("\(path): is there already; --force overwrites it") }
+  }
+
+  /// The guest goes on whether or not that works: what is wrong is told where it does not mix with the console.
+  private static func write(_ machine: SavedMachine, to path: String, overwrites: Bool) {
+    let bytes = machine.fileBytes()
+    do throws(OutputFileError) {
+      var file = try OutputFile(path, overwrites: overwrites)
+      // SAFETY: bytes of bytes.
+      try unsafe file.write(bytes.span.bytes)
+      try file.finish()
+      Terminal.error("\rpagetape: \(path): a snapshot, \(Count.bytes(UInt64(bytes.count)))\r")
+    } catch {
+      Terminal.error("\rpagetape: no snapshot: \(error)\r")
+    }
+  }
+}

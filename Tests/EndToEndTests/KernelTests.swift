@@ -1,0 +1,105 @@
+import Foundation
+import Testing
+
+/// A stock kernel as the guest, as `tools/linux-guest` fetches it.
+@Suite(.serialized) struct KernelTests {
+  /// Where it is: the variable PAGETAPE_LINUX_GUEST names another folder.
+  static let folder = ProcessInfo.processInfo.environment["PAGETAPE_LINUX_GUEST"].map { URL(fileURLWithPath: $0) }
+    ?? Repository.root.appendingPathComponent(".build/linux-guest")
+
+  static func has(_ name: String) -> Bool { FileManager.default.fileExists(atPath: folder.appendingPathComponent(name).path) }
+  static var canRecord: Bool { FileManager.default.isWritableFile(atPath: "/dev/kvm") }
+
+  /// Types a line each time the console shows its text, and gives what the tool said.
+  private static func session(_ arguments: [String], _ lines: [(after: String, type: String)], seconds: Double) throws -> Tool.Result {
+    let folder = try Folder()
+    let output = folder.file("out"), error = folder.file("err")
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: Tool.path)
+    process.arguments = arguments
+    for file in [output, error] { _ = FileManager.default.createFile(atPath: file.path, contents: nil) }
+    process.standardOutput = try FileHandle(forWritingTo: output)
+    process.standardError = try FileHandle(forWritingTo: error)
+    let input = Pipe()
+    process.standardInput = input
+    try process.run()
+    let limit = Date().addingTimeInterval(seconds)
+    for line in lines {
+      while process.isRunning, Date() < limit, !(String(decoding: try Data(contentsOf: output), as: UTF8.self).contains(line.after)) { usleep(50_000) }
+      if process.isRunning { try input.fileHandleForWriting.write(contentsOf: Data(line.type.utf8)) }
+    }
+    while process.isRunning, Date() < limit { usleep(50_000) }
+    if process.isRunning { process.terminate() }
+    process.waitUntilExit()
+    return Tool.Result(
+      status: process.terminationStatus, output: String(decoding: try Data(contentsOf: output), as: UTF8.self),
+      error: String(decoding: try Data(contentsOf: error), as: UTF8.self))
+  }
+
+  @Test(.enabled(if: canRecord && has("init.snapshot"), "needs /dev/kvm, and a snapshot: tools/linux-guest --snapshot makes it"))
+  func aShellAnswersFromASnapshot() throws {
+    let folder = try Folder()
+    let trace = folder.file("linux.tape").path
+    let recorded = try Self.session(
+      ["record", "--from", Self.folder.appendingPathComponent("init.snapshot").path, "-o", trace],
+      [(after: "/ # ", type: "echo answer-$((6*7))\n"), (after: "answer-42", type: "/bin/busybox poweroff -f\n")], seconds: 300)
+    #expect(recorded.status == 0, "\(recorded.output) \(recorded.error)")
+    #expect(recorded.output.contains("answer-42"))
+    #expect(recorded.output.contains("ended: guestFinished, the guest halted for good"))
+    let replayed = try Tool.run("replay", trace)
+    #expect(replayed.status == 0, "\(replayed.output)")
+  }
+
+  @Test(.enabled(if: canRecord && has("vmlinuz"), "needs /dev/kvm, and a kernel: tools/linux-guest fetches it"))
+  func aKernelStarts() throws {
+    let folder = try Folder()
+    let trace = folder.file("linux.tape").path
+    let process = try Tool.start(
+      ["record", "--kernel", Self.folder.appendingPathComponent("vmlinuz").path, "--memory", "128M", "--append", "pagetape.test", "-o", trace],
+      output: folder.file("out"), error: folder.file("err"))
+    // The first line comes within seconds even where KVM emulates; then it is told to stop.
+    let limit = Date().addingTimeInterval(300)
+    var text = ""
+    while process.isRunning, Date() < limit, !text.contains("pagetape.test") {
+      usleep(100_000)
+      text = String(decoding: try Data(contentsOf: folder.file("out")), as: UTF8.self)
+    }
+    process.interrupt()
+    process.waitUntilExit()
+    #expect(text.contains("Linux version"))
+    #expect(process.terminationStatus == 0)
+    let info = try Tool.run("info", trace)
+    #expect(info.output.contains("complete, ended: interrupted"))
+    #expect(try Tool.run("replay", trace).status == 0)
+  }
+
+  @Test func whatGoesTogetherIsSaid() throws {
+    let wrong: [([String], String)] = [
+      (["record", "-o", "x.tape"], "--guest, --kernel and --from"),
+      (["record", "--kernel", "k", "--guest", "brief", "-o", "x.tape"], "--guest, --kernel and --from"),
+      (["record", "--kernel", "k", "--from", "s", "-o", "x.tape"], "--guest, --kernel and --from"),
+      (["record", "--guest", "brief", "--initrd", "i", "-o", "x.tape"], "--initrd and --append are for --kernel"),
+      (["record", "--guest", "brief", "--snapshot", "s", "--snapshot-at", "t", "-o", "x.tape"], "--snapshot is for"),
+      (["record", "--kernel", "k", "--snapshot", "s", "-o", "x.tape"], "go together"),
+      (["record", "--kernel", "k", "--writes", "exact", "-o", "x.tape"], "--writes"),
+      (["record", "--from", "s", "--memory", "64M", "-o", "x.tape"], "--memory"),
+    ]
+    for (arguments, message) in wrong {
+      let result = try Tool.run(arguments)
+      #expect(result.status == 2, "\(arguments)")
+      #expect(result.error.contains(message), "\(arguments): \(result.error)")
+    }
+  }
+
+  @Test(.enabled(if: canRecord, "needs /dev/kvm")) func otherFilesAreRefused() throws {
+    let folder = try Folder()
+    let file = folder.file("file")
+    try Data("no kernel".utf8).write(to: file)
+    for option in ["--kernel", "--from"] {
+      let result = try Tool.run("record", option, file.path, "-o", folder.file("x.tape").path)
+      #expect(result.status == 2, "\(option): \(result.error)")
+      #expect(result.error.contains(file.path))
+    }
+    #expect(!FileManager.default.fileExists(atPath: folder.file("x.tape").path))
+  }
+}
