@@ -48,10 +48,11 @@ public struct Analyzer: ~Copyable, TracePass {
   var lastSeq: UInt64 = 0
 
   /// `judges` decide rules of the user's own, each another one. `floor` is the first event whose breaks are told in full; earlier ones are counted
-  /// among a verdict's `places` only.
-  public init(_ subject: Subject, judges: [any RuleJudge] = [], tellingFrom floor: UInt64 = 0) {
+  /// among a verdict's `places` only. With a `tally` the breaches that its allow-list names are expected, and all are counted by their places.
+  public init(_ subject: Subject, judges: [any RuleJudge] = [], tellingFrom floor: UInt64 = 0, tally: BreachTally? = nil) {
     self.subject = subject
     findings.floor = floor
+    findings.tally = tally
     facts = Facts(subject)
     protection = Protection(subject)
     stop = StopJudge(subject)
@@ -128,6 +129,6 @@ public struct Analyzer: ~Copyable, TracePass {
     let list = findings.findings.values.sorted { ($0.seq, $0.rule.name) < ($1.seq, $1.rule.name) }
     return Verdict(
       events: events, lost: losses.events, findings: list, undecided: undecided, isIncomplete: !complete || losses.isIncomplete,
-      suspects: scout.finish(), places: findings.places)
+      suspects: scout.finish(), places: findings.places, tally: findings.tally)
   }
 }

@@ -7,10 +7,13 @@ package struct FindingCollector {
     var vcpu: UInt16?
     var gpa: UInt64?
     var rip: UInt64?
+    var otherRIP: UInt64?
     var expected: String
     var observed: String
     var because: [Finding.Reason]
     var evidence: Finding.Evidence?
+
+    var place: BreachTally.Place { BreachTally.Place(rule: rule, rip: rip, otherRIP: otherRIP, gpa: gpa) }
   }
 
   package private(set) var findings: [Rule: Finding] = [:]
@@ -19,6 +22,8 @@ package struct FindingCollector {
   static let placeLimit = 1 << 14
   /// What broke before this event is counted and not told: the first break from here on is.
   package var floor: UInt64 = 0
+  /// Counts places, and knows which breaches are expected; nil where nobody asked.
+  package var tally: BreachTally?
   private var pending: [Break] = []
   private var followers: [(rule: Rule, root: Rule)] = []
 
@@ -33,18 +38,21 @@ package struct FindingCollector {
       rip: event.rip == 0 ? nil : event.rip, expected: expected(), observed: observed(), because: because())
   }
 
-  /// As above for what is found later than it happened (a thing that never came).
+  /// As above for what is found later than it happened (a thing that never came). `otherRIP` is an instruction that an allow-list may name it by as well.
   package mutating func report(
-    _ rule: Rule, seq: UInt64, vcpu: UInt16?, gpa: UInt64? = nil, rip: UInt64? = nil, expected: @autoclosure () -> String,
+    _ rule: Rule, seq: UInt64, vcpu: UInt16?, gpa: UInt64? = nil, rip: UInt64? = nil, otherRIP: UInt64? = nil, expected: @autoclosure () -> String,
     observed: @autoclosure () -> String, because: @autoclosure () -> [Finding.Reason] = [], evidence: @autoclosure () -> Finding.Evidence? = nil
   ) {
-    if seq < floor || findings[rule].map({ $0.seq <= seq }) == true {  // The first break is told in full; later ones cost no strings.
-      pending.append(Break(rule: rule, seq: seq, vcpu: vcpu, expected: "", observed: "", because: []))
-      return
+    var item = Break(rule: rule, seq: seq, vcpu: vcpu, gpa: gpa, rip: rip, otherRIP: otherRIP, expected: "", observed: "", because: [])
+    if tellsInFull(item.place, at: seq) {
+      (item.expected, item.observed, item.because, item.evidence) = (expected(), observed(), because(), evidence())
     }
-    pending.append(
-      Break(
-        rule: rule, seq: seq, vcpu: vcpu, gpa: gpa, rip: rip, expected: expected(), observed: observed(), because: because(), evidence: evidence()))
+    pending.append(item)
+  }
+
+  /// Whether texts are wanted: the first break is told in full; later ones, and those that are expected, cost no strings.
+  package mutating func tellsInFull(_ place: BreachTally.Place, at seq: UInt64) -> Bool {
+    seq >= floor && findings[place.rule].map { $0.seq <= seq } != true && tally?.expects(place) != true
   }
 
   /// The event breaks `rule` only because of what was reported as `root`, now or before: listed under that, not as a finding of its own.
@@ -67,6 +75,8 @@ package struct FindingCollector {
     let rules = Set(pending.map(\.rule))
     for item in pending {
       if RulePrecedence.covered(item.rule, among: rules) { continue }
+      // What is listed under a breach is expected with it.
+      if tally?.take(item.place) == true { continue }
       let also = RulePrecedence.under(item.rule, among: rules)
       add(item, also: also)
     }

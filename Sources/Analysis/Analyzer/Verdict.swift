@@ -24,6 +24,8 @@ public struct Verdict: Sendable {
   public var suspects: RaceSuspects
   /// By rule: the events at which it broke, repeats too, in the order of discovery; of each rule 16,384 at most.
   public var places: [Rule: [UInt64]]
+  /// Where rules broke, and what of it an allow-list expects: that is in no finding and in no `places`. Nil where nobody asked for it.
+  public var tally: BreachTally?
 
   /// How far other orders of the events were searched for `race/predicted`; nil where there was nothing to search.
   public var prediction: SearchBound?
@@ -44,7 +46,10 @@ public struct Verdict: Sendable {
     }
   }
 
-  init(events: UInt64, lost: UInt64, findings: [Finding], undecided: [String], isIncomplete: Bool, suspects: RaceSuspects, places: [Rule: [UInt64]]) {
+  init(
+    events: UInt64, lost: UInt64, findings: [Finding], undecided: [String], isIncomplete: Bool, suspects: RaceSuspects, places: [Rule: [UInt64]],
+    tally: BreachTally?
+  ) {
     self.events = events
     self.lost = lost
     self.findings = findings
@@ -52,12 +57,14 @@ public struct Verdict: Sendable {
     self.isIncomplete = isIncomplete
     self.suspects = suspects
     self.places = places
+    self.tally = tally
     outcome = Self.outcome(findings, isIncomplete)
   }
 
   /// Takes in what a closer look found, and where.
-  public mutating func add(_ more: [Finding], places morePlaces: [Rule: [UInt64]] = [:]) {
+  public mutating func add(_ more: [Finding], places morePlaces: [Rule: [UInt64]] = [:], tally moreTally: BreachTally? = nil) {
     places.merge(morePlaces) { $0 + $1 }
+    tally?.merge(moreTally)
     findings = (findings + more).sorted { ($0.seq, $0.rule.name) < ($1.seq, $1.rule.name) }
     outcome = Self.outcome(findings, isIncomplete)
   }
@@ -69,6 +76,7 @@ public struct Verdict: Sendable {
   public func restricted(to glob: RuleGlob) -> Verdict {
     var verdict = self
     verdict.findings = findings.filter { glob.matches($0.rule) || $0.rule.severity == .loss }
+    verdict.tally = tally?.restricted(to: glob)
     verdict.outcome = Self.outcome(verdict.findings, isIncomplete)
     return verdict
   }
@@ -83,7 +91,8 @@ extension Verdict: CustomStringConvertible {
   /// All of it, alike for equal verdicts.
   public var description: String {
     let repeats = places.sorted { $0.key.name < $1.key.name }.map { "\($0.key.name) at \($0.value)" }
+    let expected = tally?.allowList == nil ? "" : ", expected \(tally?.expected ?? [])"
     return "\(outcome), \(events) events, \(lost) lost\(isIncomplete ? ", incomplete" : ""), findings \(findings), undecided \(undecided), "
-      + "suspects \(suspects), prediction \(prediction.map { "\($0)" } ?? "none"), places \(repeats)"
+      + "suspects \(suspects), prediction \(prediction.map { "\($0)" } ?? "none"), places \(repeats)\(expected)"
   }
 }

@@ -34,9 +34,10 @@ public struct Prediction: ~Copyable, TracePass {
   private let skipped: Int
 
   /// `known` are the rules that the recording breaks as it is: they need no prediction.
-  public init(_ subject: Analyzer.Subject, _ seeds: [PredictionSeed], known: Set<Rule>, tellingFrom floor: UInt64 = 0) {
+  public init(_ subject: Analyzer.Subject, _ seeds: [PredictionSeed], known: Set<Rule>, tellingFrom floor: UInt64 = 0, tally: BreachTally? = nil) {
     analyzer = Analyzer(subject)
     findings.floor = floor
+    findings.tally = tally
     order = TraceOrder(vcpuCount: subject.vcpuCount)
     self.known = known
     let near = Set(seeds).filter { $0.window.upperBound - $0.window.lowerBound < Self.windowLimit }.sorted {
@@ -92,7 +93,8 @@ public struct Prediction: ~Copyable, TracePass {
       let events = seed.first == seed.last ? "event \(seed.first)" : "events \(seed.first) to \(seed.last)"
       let side = seed.side == .before ? "before" : "after"
       findings.report(
-        .racePredicted, seq: anchor, vcpu: vcpu, gpa: found.inner.gpa, expected: "No order of the recorded events that happens-before allows breaks a rule.",
+        .racePredicted, seq: anchor, vcpu: vcpu, gpa: found.inner.gpa, otherRIP: found.inner.rip,
+        expected: "No order of the recorded events that happens-before allows breaks a rule.",
         observed: "Nothing keeps vCPU \(vcpu)'s \(events) from coming \(side) event \(anchor), and in that order \(found.inner.rule.name) breaks.",
         because: found.inner.because, evidence: .reordering(found.witness))
       findings.settle()
@@ -102,7 +104,9 @@ public struct Prediction: ~Copyable, TracePass {
 
   /// What was foretold, and how far the search went.
   public consuming func finish() -> PredictionReport {
-    PredictionReport(findings: Array(findings.findings.values), places: findings.places, tried: tried, skipped: skipped + waiting.count + open.count)
+    PredictionReport(
+      findings: Array(findings.findings.values), places: findings.places, tried: tried, skipped: skipped + waiting.count + open.count,
+      tally: findings.tally)
   }
 }
 
@@ -115,4 +119,6 @@ public struct PredictionReport: Sendable {
   public var tried: Int
   /// Seeds that were not: too many, too far apart, or across a hole.
   public var skipped: Int
+  /// As in a `Verdict`.
+  public var tally: BreachTally?
 }

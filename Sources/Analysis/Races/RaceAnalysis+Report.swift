@@ -23,20 +23,29 @@ extension RaceAnalysis {
     report(inWindow(first, second) || inWindow(second, first) ? .raceStopWindow : .racePages, race)
   }
 
+  private struct Story {
+    var observed: String
+    var because: [Finding.Reason]
+    var evidence: Finding.Evidence
+  }
+
   private mutating func report(_ rule: Rule, _ race: PendingRace) {
     let (first, second, frame) = (race.first, race.second, race.frame)
     let bytes = first.bytes.overlap(second.bytes) ?? 0..<4096
     let gpa = frame << 12 + UInt64(bytes.lowerBound)
-    if findings.findings[rule] != nil {  // Told in full once; repeats are counted.
-      return findings.report(rule, seq: second.seq, vcpu: second.vcpu, expected: "", observed: "")
+    // Told in full once; repeats are counted.
+    var story: Story?
+    let place = BreachTally.Place(rule: rule, rip: second.rip, otherRIP: first.rip, gpa: gpa)
+    if findings.findings[rule] == nil, findings.tellsInFull(place, at: second.seq) {
+      let told = (told(first, bytes, gpa), told(second, bytes, gpa))
+      story = Story(
+        observed: "\(text(told.0, first)); \(text(told.1, second)); nothing orders the two.",
+        because: reasons(first) + reasons(second) + [Finding.Reason(seq: max(first.seq, second.seq), what: race.missing)],
+        evidence: .race(first: told.0, second: told.1, missing: race.missing))
     }
-    let missing = race.missing
-    let told = (told(first, bytes, gpa), told(second, bytes, gpa))
-    let observed = "\(text(told.0, first)); \(text(told.1, second)); nothing orders the two."
-    let because = reasons(first) + reasons(second) + [Finding.Reason(seq: max(first.seq, second.seq), what: missing)]
     findings.report(
-      rule, seq: second.seq, vcpu: second.vcpu, gpa: gpa, rip: second.rip, expected: Self.expected(rule), observed: observed, because: because,
-      evidence: .race(first: told.0, second: told.1, missing: missing))
+      rule, seq: second.seq, vcpu: second.vcpu, gpa: gpa, rip: second.rip, otherRIP: first.rip, expected: story == nil ? "" : Self.expected(rule),
+      observed: story?.observed ?? "", because: story?.because ?? [], evidence: story?.evidence)
   }
 
   private static func expected(_ rule: Rule) -> String {

@@ -56,10 +56,11 @@ public struct RaceAnalysis: ~Copyable, TracePass {
   static let seedLimit = 64
   static let cutText = "whether more races are in it: there were more accesses to compare than are kept"
 
-  /// `floor` as for `Analyzer`.
-  public init(_ subject: Analyzer.Subject, _ suspects: RaceSuspects, tellingFrom floor: UInt64 = 0) {
+  /// `floor` and `tally` as for `Analyzer`.
+  public init(_ subject: Analyzer.Subject, _ suspects: RaceSuspects, tellingFrom floor: UInt64 = 0, tally: BreachTally? = nil) {
     self.subject = subject
     findings.floor = floor
+    findings.tally = tally
     vcpus = Array(repeating: VCPU(), count: subject.vcpuCount)
     clocks = TraceClocks(vcpuCount: subject.vcpuCount)
     for (frame, since) in suspects.pages { pages[frame] = PageAccesses(specialSince: since) }
@@ -134,7 +135,7 @@ public struct RaceAnalysis: ~Copyable, TracePass {
       undecided.append("whether the page-writes \(pairs) race: both vCPUs wrote the page, and which of them wrote which byte is not certain")
     }
     if isCut { undecided.append(Self.cutText) }
-    return RaceFindings(findings: Array(findings.findings.values), places: findings.places, undecided: undecided, seeds: windows)
+    return RaceFindings(findings: Array(findings.findings.values), places: findings.places, undecided: undecided, seeds: windows, tally: findings.tally)
   }
 
   private mutating func noteEnter(_ vcpu: UInt16, _ seq: UInt64) {
@@ -176,4 +177,6 @@ public struct RaceFindings: Sendable {
   public var undecided: [String]
   /// For `Prediction`.
   public var seeds: [PredictionSeed]
+  /// As in a `Verdict`.
+  public var tally: BreachTally?
 }
