@@ -55,6 +55,9 @@ struct ELFSymbolsTests {
     // What the user says counts.
     let moved = try self.symbols(elf, offset: 0xffff_ffff_7000_0000)
     #expect(moved.place(gpa: 0x1100_0000)?.text == "text" && moved.place(gpa: 0x100_0000) == nil)
+    // Of a range the part that each header has.
+    #expect(symbols.gpas(of: 0xffff_ffff_8100_0ff0...0xffff_ffff_8200_000f) == [0x100_0ff0...0x100_0fff, 0x280_0000...0x280_000f])
+    #expect(symbols.gpas(of: 0xffff_ffff_8100_1000...0xffff_ffff_81ff_ffff).isEmpty)
     // Two headers that put one physical address at two places say nothing of it.
     var ambiguous = elf
     ambiguous.segments[1].physical = 0x100_0000

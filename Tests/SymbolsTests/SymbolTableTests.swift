@@ -83,6 +83,8 @@ struct SymbolTableTests {
     #expect(table.symbols(named: "first").map(table.extent) == [0x10])
     #expect(table.symbols(named: "counter").map(table.extent) == [8])
     #expect(table.symbols(named: "last").map(table.extent) == [1])
+    let extents = table.extents(named: ["first", "counter", "la", ""], limit: 2)
+    #expect(extents.mapValues { $0.map(\.addresses) } == ["first": [0x1000...0x100f], "counter": [0x1010...0x1017]])
     #expect(table.symbols(named: "la").isEmpty && table.symbols(named: "lastly").isEmpty && table.symbols(named: "").isEmpty)
   }
 
@@ -103,6 +105,8 @@ struct SymbolTableTests {
     #expect(told.place(gpa: 0x100_0000)?.text == "startup_64")
     #expect(told.place(gpa: 0x2a0_5004)?.text == "jiffies+0x4")
     #expect(told.gpa(of: 0xffff_ffff_82a0_5000) == 0x2a0_5000)
+    #expect(told.gpas(of: 0xffff_ffff_82a0_5000...0xffff_ffff_82a0_5007) == [0x2a0_5000...0x2a0_5007])
+    #expect(silent.gpas(of: 0xffff_ffff_82a0_5000...0xffff_ffff_82a0_5007).isEmpty)
     // A program of the guest's, or a kernel before it has set up its memory.
     #expect(told.place(rip: 0x100_0000) == nil)
   }
@@ -144,8 +148,11 @@ struct SymbolTableTests {
       // All at 0 is refused: there is nothing to learn of it here.
       guard symbols.contains(where: { $0.address > 0 }) else { continue }
       let table = try Self.map(text).table
+      let extents = table.extents(named: Set(symbols.map { "at\($0.address)" }), limit: 12)
       for address in 0..<90 as Range<UInt64> {
         let place = table.place(at: address)
+        // Whoever asks by the name that an address has is told of it.
+        #expect(place.map { extents[$0.symbol]?.contains { $0.addresses.contains(address) } ?? false } ?? true, "round \(round), \(address):\n\(text)")
         let expected = model.place(address)
         #expect(place?.symbol == expected.map { "at\($0.0)" } && place?.offset == expected?.offset, "round \(round), \(address):\n\(text)")
       }

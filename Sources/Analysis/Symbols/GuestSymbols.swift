@@ -85,6 +85,26 @@ public struct GuestSymbols: Sendable {
     }
   }
 
+  /// Where in guest-physical memory linear addresses are; nothing for those of which nothing says so.
+  public func gpas(of addresses: ClosedRange<UInt64>) -> [ClosedRange<UInt64>] {
+    switch mapping {
+    case .offset:
+      // A range that wraps around, or leaves what memory there can be, has a part that is nowhere: no symbol is so long.
+      guard let low = gpa(of: addresses.lowerBound), let high = gpa(of: addresses.upperBound), low <= high else { return [] }
+      return [low...high]
+    case .segments(let segments):
+      return segments.compactMap { segment in
+        let (end, overflow) = segment.linear.addingReportingOverflow(segment.size - 1)
+        let low = max(addresses.lowerBound, segment.linear)
+        let high = min(addresses.upperBound, overflow ? .max : end)
+        guard low <= high else { return nil }
+        let start = low - segment.linear &+ segment.physical
+        let (last, wraps) = start.addingReportingOverflow(high - low)
+        return wraps ? nil : start...last
+      }
+    }
+  }
+
   private func linear(_ gpa: UInt64) -> UInt64? {
     switch mapping {
     case .offset(let offset): gpa &+ offset

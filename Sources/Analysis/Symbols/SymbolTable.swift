@@ -167,9 +167,39 @@ extension SymbolTable {
   /// The bytes that have this symbol's name, from its address on: its size, or how far it is taken to reach. At least 1.
   public func extent(of symbol: Symbol) -> UInt64 {
     if symbol.size > 0 { return symbol.size }
-    let next = symbols.first { $0.address > symbol.address }?.address ?? .max
-    let stretch = stretches.first { $0.start == symbol.address }
-    return stretch.map { min($0.last, next - 1) - $0.start + 1 } ?? 1
+    let next = Self.first(0..<symbols.count) { symbols[$0].address > symbol.address }
+    let stretch = Self.first(0..<stretches.count) { stretches[$0].start >= symbol.address }
+    guard stretch < stretches.count, stretches[stretch].start == symbol.address else { return 1 }
+    return min(stretches[stretch].last, next < symbols.count ? symbols[next].address - 1 : .max) - symbol.address + 1
+  }
+
+  /// The first index for which it is so, given that it is so for all behind it; the end where it is so for none.
+  private static func first(_ range: Range<Int>, where isSo: (Int) -> Bool) -> Int {
+    var (low, high) = (range.lowerBound, range.upperBound)
+    while low < high {
+      let middle = (low + high) / 2
+      if isSo(middle) { high = middle } else { low = middle + 1 }
+    }
+    return low
+  }
+
+  /// The bytes that a symbol names.
+  public struct Extent: Hashable, Sendable {
+    public var addresses: ClosedRange<UInt64>
+    public var module: String?
+  }
+
+  /// All bytes that each of these names is given to, found in one pass: of each name the first `limit` symbols.
+  public func extents(named wanted: Set<String>, limit: Int) -> [String: [Extent]] {
+    var found: [String: [Extent]] = [:]
+    if wanted.isEmpty { return found }
+    for symbol in symbols {
+      let (name, module) = name(of: symbol)
+      guard wanted.contains(name), found[name]?.count ?? 0 < limit else { continue }
+      let (last, overflow) = symbol.address.addingReportingOverflow(extent(of: symbol) - 1)
+      found[name, default: []].append(Extent(addresses: symbol.address...(overflow ? .max : last), module: module))
+    }
+    return found
   }
 
   /// Names of symbols in the order of their addresses.
