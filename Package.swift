@@ -31,7 +31,7 @@ let package = Package(
       name: "PagetapeAnalysis",
       targets: [
         "TraceEvents", "TreeFormat", "TraceFormat", "TraceFile", "Analyzer", "Races", "Minimization", "Inspection", "Interchange", "Reports", "Regression",
-        "Timeline", "ReportPage", "Exports", "Symbols", "ELFFormat",
+        "Timeline", "ReportPage", "Exports", "Symbols", "ELFFormat", "AllowLists",
       ]),
     .library(name: "HappensBefore", targets: ["HappensBefore"]),
     .library(
@@ -84,6 +84,7 @@ let package = Package(
     module("Races", in: "Analysis", needs: ["TraceEvents", "TraceFormat", "HappensBefore", "TraceOrder", "Analyzer"]),
     module("Minimization", in: "Analysis", needs: ["TraceEvents", "TraceFormat", "Analyzer", "Races"]),
     module("Symbols", in: "Analysis", needs: ["ELFFormat"]),
+    module("AllowLists", in: "Analysis", needs: ["Analyzer", "Symbols"]),
     module("Inspection", in: "Analysis", needs: ["TraceEvents", "TreeFormat", "TraceFormat"]),
     module("Reports", in: "Analysis", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "Analyzer", "Minimization", "Inspection", "Symbols"]),
     module("Timeline", in: "Analysis", needs: ["TraceEvents", "TraceFormat"]),
@@ -105,7 +106,7 @@ let package = Package(
       dependencies: [
         "TraceEvents", "TraceFormat", "TraceFile", "GuestImages", "LinuxBoot", "SavedMachines", "Hypervisor", "Runner", "Synthesizer", "HappensBefore", "TraceOrder", "Interchange",
         "Analyzer", "Races", "Minimization", "Inspection", "Reports", "Regression", "Timeline", "ReportPage", "Exports", "OutputFiles",
-        "TraceSuite", "Digests", "Symbols", "ELFFormat", "SQLite", "TraceDatabase", "CArguments",
+        "TraceSuite", "Digests", "Symbols", "ELFFormat", "AllowLists", "SQLite", "TraceDatabase", "CArguments",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/CommandLine/pagetape",
@@ -127,6 +128,7 @@ let package = Package(
     tests("InterchangeTests", needs: ["HappensBefore", "Interchange", "TestSeeds"]),
     tests("InspectionTests", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "Inspection", "TestSeeds"]),
     tests("SymbolsTests", needs: ["ELFFormat", "Symbols", "TestSeeds"]),
+    tests("AllowListsTests", needs: ["Analyzer", "AllowLists", "Symbols", "TraceEvents", "TraceFormat", "TestSeeds"]),
     tests("TimelineTests", needs: ["TraceEvents", "TraceFormat", "Timeline", "TestSeeds"]),
     tests("RegressionTests", needs: ["TraceEvents", "TraceFormat", "Analyzer", "Reports", "Regression"]),
     tests(
@@ -136,7 +138,8 @@ let package = Package(
       "EndToEndTests",
       needs: [
         "TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Races", "Minimization", "Inspection", "Reports", "Regression", "Timeline", "ReportPage",
-        "TraceSuite", "OutputFiles", "Synthesizer", "Hypervisor", "ELFFormat", "Symbols", "CSQLite", "SQLite", "TraceDatabase", "TreeFormat", "TestSeeds",
+        "TraceSuite", "OutputFiles", "Synthesizer", "Hypervisor", "ELFFormat", "Symbols", "AllowLists", "CSQLite", "SQLite", "TraceDatabase", "TreeFormat",
+        "TestSeeds",
       ]),
     // What the pages for users of the library show, by the modules of products alone.
     tests(

@@ -5,7 +5,9 @@ extension Verdict {
   /// The machine's form of a verdict; absent things are null, addresses are hex strings.
   public var json: JSON { json(nil) }
 
-  /// The same; where there are symbols, `gpaSymbol` and `ripSymbol` stand behind `gpa` and `rip`, null where an address has no name.
+  /// The same; where there is an allow-list, `expected` says what came of it.
+  ///
+  /// Where there are symbols, `gpaSymbol` and `ripSymbol` stand behind `gpa` and `rip`, null where an address has no name.
   public func json(_ symbols: GuestSymbols?) -> JSON {
     .object([
       ("verdict", .string(outcome.rawValue)),
@@ -16,7 +18,7 @@ extension Verdict {
       ("prediction", .optional(prediction) { bound in
         .object([("tried", .number(UInt64(bound.tried))), ("skipped", .number(UInt64(bound.skipped))), ("window", .number(bound.window))])
       }),
-    ])
+    ] + expectedMembers)
   }
 }
 

@@ -13,6 +13,7 @@ extension Verdict {
       lines.append("")
       lines += finding.lines(style, symbols)
     }
+    lines += expectedLines
     if !undecided.isEmpty {
       lines.append("")
       lines.append("Left open:")
@@ -31,7 +32,7 @@ extension Verdict {
     let scope = "\(Count.text(events, "event"))" + (lost > 0 ? ", \(Count.grouped(lost)) missing" : "")
     let violations = findings.count { $0.rule.severity == .violation }
     switch outcome {
-    case .clean: return style.good("clean") + "  \(name): \(scope), no rule broken"
+    case .clean: return style.good("clean") + "  \(name): \(scope), no rule broken" + (tally?.expected.isEmpty == false ? " but as expected" : "")
     case .incomplete: return style.caution("incomplete") + "  \(name): \(scope); no violation in what was recorded"
     case .violated: return style.bad("violated") + "  \(name): \(scope), \(Count.text(UInt64(violations), "rule")) broken"
     }

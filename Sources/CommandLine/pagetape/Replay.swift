@@ -5,9 +5,9 @@ import TraceFormat
 
 /// From a file to a verdict.
 enum Replay {
-  /// Reads the whole trace and judges it.
-  static func verdict(of reader: TraceReader) -> Verdict {
-    Verdict(of: reader)
+  /// Reads the whole trace and judges it; with a tally, what its allow-list names is expected.
+  static func verdict(of reader: TraceReader, tally: BreachTally? = nil) -> Verdict {
+    Verdict(of: reader, tally: tally)
   }
 }
 

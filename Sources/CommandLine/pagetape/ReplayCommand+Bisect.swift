@@ -23,7 +23,8 @@ extension ReplayCommand {
 
   private func judge(byRule rule: String) throws -> (Judgement, [String]) {
     let reader = try Traces.open(file)
-    let verdict = Replay.verdict(of: reader).restricted(to: RuleGlob(rule))
+    let list = try lists.load(try names.load())
+    let verdict = Replay.verdict(of: reader, tally: list?.tally).restricted(to: RuleGlob(rule))
     let broken = verdict.findings.filter { $0.rule.severity != .loss }.map { "\($0.rule.name) at event \($0.seq)" }
     if !broken.isEmpty { return (.bad, ["broken: " + broken.joined(separator: ", ")]) }
     if verdict.isIncomplete { return (.unknown, ["nothing that matches '\(rule)' is broken, but the trace is incomplete or damaged"]) }
