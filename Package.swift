@@ -98,7 +98,8 @@ let package = Package(
 
     // Command line: thin. TraceSuite is what runs stored traces: files and threads. TraceDatabase is a trace as SQLite's file.
     module("OutputFiles", in: "CommandLine", needs: ["CFiles"]),
-    module("TraceSuite", in: "CommandLine", needs: ["CFiles", "OutputFiles", "TraceFormat", "TraceFile", "Analyzer", "Races", "Regression"]),
+    module(
+      "TraceSuite", in: "CommandLine", needs: ["CFiles", "OutputFiles", "TraceFormat", "TraceFile", "Analyzer", "Races", "AllowLists", "Regression"]),
     module("SQLite", in: "CommandLine", needs: ["CSQLite"]),
     module("TraceDatabase", in: "CommandLine", needs: ["SQLite", "TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Reports", "Timeline", "Symbols"]),
     .executableTarget(

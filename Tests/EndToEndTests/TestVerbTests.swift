@@ -50,6 +50,31 @@ struct TestVerbTests {
     #expect(result.output.contains("slowest:\n"))
   }
 
+  /// `x.allow` beside `x.tape`.
+  @Test func whatAnAllowListNamesIsExpected() throws {
+    let name = "fault-stop-map-early"
+    try copy([name, "clean-hello"])
+    let (tape, list) = (suite.appendingPathComponent(name + ".tape").path, suite.appendingPathComponent(name + ".allow"))
+    #expect(try Tool.run("replay", tape, "--write-allow", list.path).status == 1)
+    // Now it is judged otherwise than it was.
+    #expect(try statuses(test("--format", "json")) == [name + ".tape": "unexpected-pass", "clean-hello.tape": "passed"])
+    let update = try test("--update")
+    #expect(update.status == 0 && update.output.contains("    + allowed    4 of stop/region-exposed in 1 place\n"), "\(update.output)")
+    #expect(try test().status == 0)
+    #expect(try Tool.run("replay", "--bisect", tape).status == 0)
+    // More of the same is something else.
+    try edit(name) { $0.replacing("allowed    4 of", with: "allowed    3 of") }
+    #expect(try statuses(test("--format", "json"))[name + ".tape"] == "differs")
+    #expect(try Tool.run("replay", "--bisect", tape).status == 1)
+    // One that cannot be read is no list that is not there.
+    try Data("stop/* text_poke *\n".utf8).write(to: list)
+    let broken = try test()
+    #expect(broken.status == 2)
+    #expect(broken.output.contains("\(list.path): line 1: 'text_poke' is a name, and nothing says what it stands for; beside a stored trace a list"))
+    try FileManager.default.removeItem(at: list)
+    #expect(try statuses(test("--format", "json"))[name + ".tape"] == "differs")
+  }
+
   @Test func aDifferenceIsShownLineByLine() throws {
     try copy()
     try edit("fault-stop-map-early") { $0.replacing("  count    ", with: "  count    1") }

@@ -25,6 +25,8 @@ struct ExpectationTextTests {
         original   fedcba9876543210fedcba9876543210
         damage     block: bytes 10 to 20, frame 3: expected the frame's checksum
         searched   3 orders, 1 not, window 8192
+        allowed    312 of tree/protected-write in 9 places
+        allowed    1 of race/pages in 1 place
         undecided  whether the page-writes 3 and 4 race
 
         finding    stop/region-exposed

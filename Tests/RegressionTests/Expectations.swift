@@ -17,6 +17,7 @@ enum Expectations {
     expectation.original = String(digest.reversed())
     expectation.damage = ["block: bytes 10 to 20, frame 3: expected the frame's checksum"]
     expectation.findings = [exposed, predicted]
+    expectation.allowed = ["312 of tree/protected-write in 9 places", "1 of race/pages in 1 place"]
     expectation.undecided = ["whether the page-writes 3 and 4 race"]
     expectation.search = Verdict.SearchBound(tried: 3, skipped: 1, window: 8192)
     return expectation

@@ -33,10 +33,10 @@ struct ExpectationParser {
   private var ruleLines: [String: Int] = [:]
 
   private static let keys = [
-    "known-failure", "verdict", "recorded", "events", "lost", "digest", "original", "damage", "searched", "undecided", "finding",
+    "known-failure", "verdict", "recorded", "events", "lost", "digest", "original", "damage", "searched", "allowed", "undecided", "finding",
   ]
   private static let findingKeys = ["count", "event", "vcpu", "gpa", "rip", "because", "witness", "also"]
-  private static let repeatable: Set = ["damage", "undecided", "because", "also", "finding"]
+  private static let repeatable: Set = ["damage", "allowed", "undecided", "because", "also", "finding"]
 
   mutating func take(_ bytes: [UInt8]) throws(ExpectationError) {
     number += 1
@@ -87,6 +87,7 @@ struct ExpectationParser {
     case "original": expectation.original = try digest(value)
     case "damage": expectation.damage.append(value)
     case "searched": expectation.search = try search(value)
+    case "allowed": expectation.allowed.append(value)
     case "undecided": expectation.undecided.append(value)
     default:
       let rule = try ruleName(value)

@@ -30,6 +30,7 @@ extension TraceExpectation {
     if let original { head.append(Self.fact("original", original)) }
     head += damage.map { Self.fact("damage", $0) }
     if let search { head.append(Self.fact("searched", "\(search.tried) orders, \(search.skipped) not, window \(search.window)")) }
+    head += allowed.map { Self.fact("allowed", $0) }
     head += undecided.map { Self.fact("undecided", $0) }
     return [Section(rule: nil, lines: head)] + findings.map(\.section)
   }

@@ -20,6 +20,7 @@ extension TraceExpectation {
     original = header.property("minimized-from").flatMap { Self.line($0) }
     self.damage = Self.places(damage)
     findings = verdict.findings.map { Finding($0) }
+    if let tally = verdict.tally, tally.allowList != nil { allowed = tally.expected.map(\.text) }
     undecided = verdict.undecided.compactMap { Self.line($0) }
     search = verdict.prediction
   }

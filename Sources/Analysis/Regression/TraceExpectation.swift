@@ -29,6 +29,8 @@ public struct TraceExpectation: Hashable, Sendable {
   public var damage: [String] = []
   /// By event, then by rule; a rule has one at most.
   public var findings: [Finding] = []
+  /// Breaches that the allow-list beside the trace names, by rule: how many, in how many places.
+  public var allowed: [String] = []
   /// What the trace leaves open.
   public var undecided: [String] = []
   /// How far other orders of the events were searched.
@@ -75,6 +77,11 @@ public struct TraceExpectation: Hashable, Sendable {
 
   /// `file.tape` has its expectation in `file.expected`; a file of another name in that name with `.expected` behind.
   public static func path(forTrace path: String) -> String {
-    (path.hasSuffix(".tape") ? String(path.dropLast(5)) : path) + ".expected"
+    stem(path) + ".expected"
   }
+
+  /// In the same way `file.tape` may have an allow-list in `file.allow`.
+  public static func path(ofAllowListForTrace path: String) -> String { stem(path) + ".allow" }
+
+  private static func stem(_ path: String) -> String { path.hasSuffix(".tape") ? String(path.dropLast(5)) : path }
 }

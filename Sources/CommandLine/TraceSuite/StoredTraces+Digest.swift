@@ -1,4 +1,5 @@
 import Glibc
+internal import Regression
 
 extension StoredTraces {
   /// A digest of names and contents: two machines that have the same have the same suite, wherever it is stored.
@@ -10,6 +11,7 @@ extension StoredTraces {
       hash.add(Array(entry.name.utf8) + [0])
       hash.add(file: entry.trace, size: entry.traceSize)
       hash.add(file: entry.expectation, size: entry.expectationSize)
+      if let size = entry.allowListSize { hash.add(file: TraceExpectation.path(ofAllowListForTrace: entry.trace), size: size) }
     }
     return hash.text
   }

@@ -13,6 +13,7 @@ public struct StoredTraces: Sendable {
     /// In bytes; nil for what is not there.
     public var traceSize: UInt64?
     public var expectationSize: UInt64?
+    public var allowListSize: UInt64?
   }
 
   public private(set) var entries: [Entry]
@@ -57,7 +58,8 @@ public struct StoredTraces: Sendable {
     let name = trace.split(separator: "/", omittingEmptySubsequences: false).dropFirst(shared).joined(separator: "/")
     return Entry(
       trace: trace, name: name, expectation: expectation, traceSize: status(trace).map { UInt64($0.st_size) },
-      expectationSize: status(expectation).map { UInt64($0.st_size) })
+      expectationSize: status(expectation).map { UInt64($0.st_size) },
+      allowListSize: status(TraceExpectation.path(ofAllowListForTrace: trace)).map { UInt64($0.st_size) })
   }
 
   private static func status(_ path: String) -> stat? {

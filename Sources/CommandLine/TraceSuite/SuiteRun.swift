@@ -1,3 +1,4 @@
+import Analyzer
 import OutputFiles
 public import Regression
 import TraceFile
@@ -63,11 +64,15 @@ extension SuiteRun {
     guard entry.traceSize != nil else { return TraceResult(trace: entry.trace, status: .noTrace, message: "\(entry.expectation) has no trace beside it") }
     let start = ContinuousClock.now
     let expected: TraceExpectation?
-    do throws(SuiteError) { expected = try entry.expectationSize == nil ? nil : TraceExpectation(path: entry.expectation) } catch {
+    let allowList: AllowList?
+    do throws(SuiteError) {
+      expected = try entry.expectationSize == nil ? nil : TraceExpectation(path: entry.expectation)
+      allowList = try entry.allowListSize == nil ? nil : AllowList.beside(trace: entry.trace)
+    } catch {
       return TraceResult(trace: entry.trace, status: .badExpectation, message: "\(error)")
     }
     let came: TraceExpectation
-    do throws(TraceFileError) { came = try TraceExpectation(replaying: entry.trace, readsAhead: readsAhead) } catch {
+    do throws(TraceFileError) { came = try TraceExpectation(replaying: entry.trace, allowing: allowList, readsAhead: readsAhead) } catch {
       return TraceResult(trace: entry.trace, status: .ioError, message: "\(error)")
     }
     var result = TraceResult(trace: entry.trace, expected: expected, came: came)

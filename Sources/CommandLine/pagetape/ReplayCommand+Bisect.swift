@@ -36,8 +36,10 @@ extension ReplayCommand {
     let expected: TraceExpectation?
     do { expected = try TraceExpectation(path: path) } catch { throw Failure("\(error)") }
     guard let expected else { throw Failure("\(path): no such file; --bisect needs --rule or an expectation ('pagetape test --update' writes one)") }
+    let list: AllowList?
+    do { list = try AllowList.beside(trace: file) } catch { throw Failure("\(error)") }
     let came: TraceExpectation
-    do { came = try TraceExpectation(replaying: file) } catch { throw Traces.failure(error) }
+    do { came = try TraceExpectation(replaying: file, allowing: list) } catch { throw Traces.failure(error) }
     let result = TraceResult(trace: file, expected: expected, came: came)
     switch result.status {
     case .passed: return (.good, ["as expected in \(path)"])

@@ -10,6 +10,7 @@ struct TestCommand: ParsableCommand {
     discussion: Help.text(
       """
       The expectation of x.tape is x.expected, a text file: verdict, findings with place and reasons, damage. Folders are searched with all below them. \
+      x.allow, if it is there, lists breaches that are expected ('pagetape help replay' says how); they are counted. \
       A trace that differs, passes though it should not, or stands alone, fails; a damaged one is an error unless its expectation says how it is damaged.
 
       Exit status: 0 all as expected; 1 some are not; 2 bad use, or a file that cannot be read; 3 damaged traces and nothing else.
