@@ -81,6 +81,8 @@ import TraceEvents
   @Test func theMoreSpecificRuleIsTheOneToName() {
     let general = Self.judged(Self.writes, Self.tally(Self.entry("tree/protected-write", .anywhere, .anywhere)))
     #expect(general.findings.map(\.rule) == [.treeGapWrite] && general.findings.map(\.count) == [5])
+    // So an entry that names what is only ever listed under others is told to be of no use.
+    #expect(general.tally?.staleEntries.map(\.rule.pattern) == ["tree/protected-write"])
   }
 
   @Test func aRaceIsNamedByEitherOfItsAccesses() {

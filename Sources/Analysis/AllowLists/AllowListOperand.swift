@@ -111,7 +111,7 @@ public enum AllowListOperand: Hashable, Sendable {
 
   /// Whether a symbol of this name can be written at all.
   static func canName(_ symbol: String, _ module: String?) -> Bool {
-    let isWritable = { (text: String) in !text.isEmpty && !text.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7f || $0 == "\"" } }
+    let isWritable = { (text: String) in !text.isEmpty && !text.unicodeScalars.contains { $0.value < 0x20 || (0x7f..<0xa0).contains($0.value) || $0 == "\"" } }
     return isWritable(symbol) && (module.map { isWritable($0) && !$0.contains { "[]#+ ".contains($0) } } ?? true)
   }
 }

@@ -52,7 +52,7 @@ public struct AllowListText: Sendable {
       guard var text = String(validating: line, as: UTF8.self) else { throw AllowListError(line: number, "expected UTF-8") }
       // A checkout may have made the line end one of another system.
       if text.unicodeScalars.last == "\r" { text.unicodeScalars.removeLast() }
-      guard !text.unicodeScalars.contains(where: { $0.value < 0x20 && $0 != "\t" || $0.value == 0x7f }) else {
+      guard !text.unicodeScalars.contains(where: { $0.value < 0x20 && $0 != "\t" || (0x7f..<0xa0).contains($0.value) }) else {
         throw AllowListError(line: number, "expected text, found a control character")
       }
       let words = try AllowListLine(text, number: number)

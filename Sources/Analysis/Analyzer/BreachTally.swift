@@ -56,17 +56,16 @@ public struct BreachTally: Sendable {
 
   /// Whether the allow-list names it.
   mutating func expects(_ place: Place) -> Bool {
-    guard let allowList, place.rule.severity != .loss else { return false }
     if let known = counts[place] { return known.isExpected }
-    let index = indexes[place.rule] ?? AllowIndex(allowList, place.rule)
-    indexes[place.rule] = index
-    var isExpected = false
-    index.visit(place) { entry in
-      guard !isExpected || !isUsed[entry], allowList.entries[entry].holds(place) else { return }
-      isExpected = true
-      isUsed[entry] = true
-    }
-    return isExpected
+    return !entries(naming: place).isEmpty
+  }
+
+  private mutating func entries(naming place: Place) -> [Int] {
+    guard let allowList, place.rule.severity != .loss else { return [] }
+    if indexes[place.rule] == nil { indexes[place.rule] = AllowIndex(allowList, place.rule) }
+    var found: [Int] = []
+    indexes[place.rule]?.visit(place) { if allowList.entries[$0].holds(place) { found.append($0) } }
+    return found
   }
 
   /// Counts a breach, and says whether it was expected.
@@ -76,9 +75,10 @@ public struct BreachTally: Sendable {
       counts.values[known].times += 1
       return counts.values[known].isExpected
     }
-    let isExpected = expects(place)
-    add(place, Count(times: 1, isExpected: isExpected))
-    return isExpected
+    let named = entries(naming: place)
+    for entry in named { isUsed[entry] = true }
+    add(place, Count(times: 1, isExpected: !named.isEmpty))
+    return !named.isEmpty
   }
 
   private mutating func add(_ place: Place, _ count: Count) {
