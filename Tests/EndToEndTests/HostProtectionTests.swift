@@ -110,7 +110,8 @@ struct HostProtectionTests {
       return nil
     }
     #expect(error([]) == .nothing)
-    for range in [GuestRange(start: 5, length: 0), GuestRange(start: .max, length: 2), GuestRange(start: 1 << 52, length: 1), GuestRange(start: 1, length: .max)] {
+    for (start, length) in [(5, 0), (.max, 2), (1 << 52, 1), (1, .max)] as [(UInt64, UInt64)] {
+      let range = GuestRange(start: start, length: length)
       #expect(error([range]) == .noSuchMemory(range))
     }
     let meeting = GuestRange(start: Self.treeAt - 4, length: 5)
