@@ -51,6 +51,9 @@ import Testing
     for magic in [[0x1f, 0x8b], [0xfd, 0x37, 0x7a, 0x58, 0x5a], [0x42, 0x5a, 0x68]] as [[UInt8]] {
       expect(.unsupported, TestKernel(payload: magic + Self.code).bytes, "another way to pack")
     }
+    var far = TestKernel(payload: Self.code).bytes
+    far.replaceSubrange(0x258..<0x260, with: repeatElement(0xff, count: 8))
+    expect(.malformed, far, unpacked: false, "an address where there is no memory")
     expect(.malformed, TestKernel.elf(entry: 0x1000, [(0x100_0000, Self.code, 300)]), "an entry point nowhere")
     expect(.malformed, TestKernel.elf(entry: 0x100_0000, [(0x100_0000, Self.code, 300), (0x100_0010, [1], 1)]), "segments that overlap")
   }

@@ -60,6 +60,9 @@ public struct SetupHeader: Hashable, Sendable {
     }
     payload = protectedModeOffset + offset..<protectedModeOffset + offset + length
     preferredAddress = file.field(0x258, 8)
+    guard preferredAddress < 1 << 40 else {
+      throw LinuxBootError(.malformed, offset: 0x258, "the kernel's preferred address \(hex(preferredAddress)) is out of reach")
+    }
     alignment = file.field(0x230, 4)
     isRelocatable = file[0x234] != 0
     initSize = file.field(0x260, 4)
