@@ -199,5 +199,5 @@ extension ProtectedTree.Body {
 /// An address as findings show it.
 func gpaText(_ gpa: UInt64) -> String { "0x" + String(gpa, radix: 16) }
 
-/// Who did something, as findings name it: a tree can be the host's work.
-func actorText(_ vcpu: UInt16) -> String { vcpu == Event.host ? "the host" : "vCPU \(vcpu)" }
+/// Who did something, `vCPU 3` or `the host`: a tree can be the host's work.
+package func actorText(_ vcpu: UInt16) -> String { vcpu == Event.host ? "the host" : "vCPU \(vcpu)" }

@@ -1,3 +1,4 @@
+internal import Analyzer
 public import Inspection
 public import Symbols
 public import TraceEvents
@@ -62,12 +63,12 @@ extension ComparisonReport {
     switch comparison.verdict {
     case .same: return style.good("same") + "  \(files): \(Count.text(comparison.lanes.reduce(0) { $0 + $1.common }, "event"))"
     case .undecided: return style.caution("undecided") + "  \(files): no difference in what could be compared"
-    case .differ: return style.bad("differ") + "  \(files): first \(comparison.first.map { "on \(Words.actor($0.vcpu))" } ?? "")"
+    case .differ: return style.bad("differ") + "  \(files): first \(comparison.first.map { "on \(actorText($0.vcpu))" } ?? "")"
     }
   }
 
   private func lines(_ lane: TraceComparison.Lane) -> [String] {
-    let who = Words.actor(lane.vcpu)
+    let who = actorText(lane.vcpu)
     switch lane.outcome {
     case .agrees: return lane.common == 0 ? [] : ["", "\(who): \(Count.text(lane.common, "event")), the same"]
     case .undecided(let reason): return ["", "\(who): \(Count.text(lane.common, "event")) the same, then not compared: \(reason.words(names))"]

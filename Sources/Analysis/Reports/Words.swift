@@ -33,9 +33,6 @@ enum Words {
   /// `vcpu3`, or `host`.
   static func lane(_ vcpu: UInt16) -> String { vcpu == Event.host ? "host" : "vcpu\(vcpu)" }
 
-  /// `vCPU 3`, or `the host`.
-  static func actor(_ vcpu: UInt16) -> String { vcpu == Event.host ? "the host" : "vCPU \(vcpu)" }
-
   /// `event 7`, `events 7 to 9`.
   static func events(_ range: Range<UInt64>) -> String {
     if range.upperBound - range.lowerBound == 1 { return "event \(range.lowerBound)" }

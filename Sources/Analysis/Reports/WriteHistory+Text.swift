@@ -1,3 +1,4 @@
+internal import Analyzer
 public import Inspection
 public import Symbols
 public import TraceEvents
@@ -7,7 +8,7 @@ extension WriteHistory {
   public func text(name: String, attribution: WriteAttribution, style: TextStyle, symbols: GuestSymbols? = nil) -> String {
     var lines = ["\(name), \(bytes.words(symbols)), up to event \(Count.grouped(last))"]
     if let writer {
-      lines.append("last written by \(Words.actor(writer.vcpu)) at event \(writer.seq)" + (writer.rip.map { ", rip \(symbols.rip($0))" } ?? ""))
+      lines.append("last written by \(actorText(writer.vcpu)) at event \(writer.seq)" + (writer.rip.map { ", rip \(symbols.rip($0))" } ?? ""))
     } else {
       let contents = records.first { $0.evidence == .contents }
       lines.append("no write that changed memory is found" + (contents.map { "; event \($0.since ?? $0.seq) shows what is in the page" } ?? ""))
@@ -41,8 +42,8 @@ extension WriteHistory.Doubt {
   var words: String {
     switch self {
     case .missing(let range): "events are missing (\(Words.events(range))): writes may be among them"
-    case .later(let seq, let vcpu): "\(Words.actor(vcpu)) was in the guest and wrote the page before [\(seq)]: it may have been before this"
-    case .others(let vcpus): "in the same interval the page was written by \(vcpus.map(Words.actor).joined(separator: ", ")), too"
+    case .later(let seq, let vcpu): "\(actorText(vcpu)) was in the guest and wrote the page before [\(seq)]: it may have been before this"
+    case .others(let vcpus): "in the same interval the page was written by \(vcpus.map(actorText).joined(separator: ", ")), too"
     case .firstWriter: "the host logs the first writer of a page only: another vCPU may have written after it"
     case .undecided(let seq): "the write that trapped at [\(seq)] was not decided yet"
     case .unchanged(let seq): "the page was written again up to [\(seq)]; a write of what is there already does not show"
@@ -67,7 +68,7 @@ extension WriteRecord {
     case .exact: return "\(changes)\(from), every write traps"
     case .page:
       let interval = since.map { "between [\($0)] and here" } ?? "at some point before here"
-      let who = others.isEmpty ? "" : ", or by \(others.map(Words.actor).joined(separator: ", "))"
+      let who = others.isEmpty ? "" : ", or by \(others.map(actorText).joined(separator: ", "))"
       return "\(changes) seen; written \(interval)\(who)"
     case .contents:
       let times = repeats > 1 ? ", \(repeats) times since [\(since ?? seq)]" : ""

@@ -55,6 +55,11 @@ enum WholeFile {
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw Failure("\(path): cannot open: \(reason)\(Suggestion.text(forFile: path))") }
     defer { close(descriptor) }
+    return try read(descriptor, path, limit: limit)
+  }
+
+  /// What is left to read; an error names `path`, and what there may be so much of.
+  static func read(_ descriptor: Int32, _ path: String, limit: Int, of what: String = "bytes") throws -> [UInt8] {
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 1 << 16)
     while true {
@@ -64,10 +69,10 @@ enum WholeFile {
       guard count >= 0 else { throw Failure("\(path): cannot read: \(reason)") }
       if count == 0 { return bytes }
       bytes += chunk[..<count]
-      guard bytes.count <= limit else { throw Failure("\(path): expected at most \(limit) bytes") }
+      guard bytes.count <= limit else { throw Failure("\(path): expected at most \(limit) \(what)") }
     }
   }
 
   /// What errno says. SAFETY: strerror's string is copied at once.
-  private static var reason: String { unsafe String(cString: strerror(errno)) }
+  static var reason: String { unsafe String(cString: strerror(errno)) }
 }

@@ -10,7 +10,7 @@ struct SymbolFile: ~Copyable {
   init(_ path: String) throws {
     self.path = path
     descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw Failure("\(path): cannot open: \(Self.reason)\(Suggestion.text(forFile: path))") }
+    guard descriptor >= 0 else { throw Failure("\(path): cannot open: \(WholeFile.reason)\(Suggestion.text(forFile: path))") }
   }
 
   deinit { close(descriptor) }
@@ -18,19 +18,19 @@ struct SymbolFile: ~Copyable {
   func read(offset: UInt64?) throws -> GuestSymbols {
     // SAFETY: the structure is ours.
     var status = stat()
-    guard unsafe fstat(descriptor, &status) == 0 else { throw Failure("\(path): \(Self.reason)") }
+    guard unsafe fstat(descriptor, &status) == 0 else { throw Failure("\(path): \(WholeFile.reason)") }
     guard status.st_mode & S_IFMT != S_IFDIR else { throw Failure("\(path): is a folder") }
     // Pipes and the files of /proc have no size; they are read from their start to their end.
     if status.st_mode & S_IFMT == S_IFREG, status.st_size > 0 {
       let descriptor = descriptor
       let input = ELFInput(size: UInt64(status.st_size)) { at, count throws(ELFError) in
-        guard let bytes = Self.bytes(descriptor, at: at, count: count) else { throw ELFError(.unreadable, "cannot read: \(Self.reason)") }
+        guard let bytes = Self.bytes(descriptor, at: at, count: count) else { throw ELFError(.unreadable, "cannot read: \(WholeFile.reason)") }
         return bytes
       }
-      guard let magic = Self.bytes(descriptor, at: 0, count: ELFFile.magic.count) else { throw Failure("\(path): cannot read: \(Self.reason)") }
+      guard let magic = Self.bytes(descriptor, at: 0, count: ELFFile.magic.count) else { throw Failure("\(path): cannot read: \(WholeFile.reason)") }
       if magic == ELFFile.magic { return try GuestSymbols(elf: input, offset: offset) }
     }
-    let bytes = try whole()
+    let bytes = try WholeFile.read(descriptor, path, limit: GuestSymbols.longestMap, of: "bytes of text")
     return bytes.starts(with: ELFFile.magic) ? try GuestSymbols(elf: ELFInput(bytes), offset: offset) : try GuestSymbols(map: bytes, offset: offset)
   }
 
@@ -48,21 +48,4 @@ struct SymbolFile: ~Copyable {
     }
     return Array(bytes[..<filled])
   }
-
-  private func whole() throws -> [UInt8] {
-    var bytes: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 1 << 16)
-    while true {
-      // SAFETY: as many bytes as the array has.
-      let count = unsafe chunk.withUnsafeMutableBytes { unsafe Glibc.read(descriptor, $0.baseAddress, $0.count) }
-      if count < 0, errno == EINTR { continue }
-      guard count >= 0 else { throw Failure("\(path): cannot read: \(Self.reason)") }
-      if count == 0 { return bytes }
-      bytes += chunk[..<count]
-      guard bytes.count <= GuestSymbols.longestMap else { throw Failure("\(path): expected at most \(GuestSymbols.longestMap) bytes of text") }
-    }
-  }
-
-  /// What errno says. SAFETY: strerror's string is copied at once.
-  private static var reason: String { unsafe String(cString: strerror(errno)) }
 }
