@@ -41,7 +41,7 @@ final class Browser {
     try process.run()
     // A browser that hangs ends the test, by the end of what can be read from it.
     let process = process
-    DispatchQueue.global().asyncAfter(deadline: .now() + 240) { process.terminate() }
+    DispatchQueue.global().asyncAfter(deadline: .now() + 240) { Self.end(process) }
     guard let target = try call("Target.createTarget", ["url": "about:blank"])["targetId"] else { throw Failure(what: "no page") }
     session = try call("Target.attachToTarget", ["targetId": target, "flatten": true])["sessionId"] as? String
     for domain in ["Page", "Runtime", "Network", "Log"] { try call("\(domain).enable") }
@@ -49,7 +49,19 @@ final class Browser {
     if isPhone { try call("Emulation.setTouchEmulationEnabled", ["enabled": true]) }
   }
 
-  deinit { process.terminate() }
+  deinit {
+    Self.end(process)
+    process.waitUntilExit()
+  }
+
+  /// The process group that it is: its own, as Foundation starts processes.
+  var group: pid_t { process.processIdentifier }
+
+  /// Ends all of it. What is installed as the browser may be a script that starts it: without its script it would run on, and as long as it does, the script
+  /// stays a zombie, behind which Swift Testing does not see the processes of exit tests end.
+  private static func end(_ process: Process) {
+    if process.isRunning { kill(-process.processIdentifier, SIGKILL) }
+  }
 
   /// Opens a page and waits until it was drawn.
   func open(_ file: URL) throws {

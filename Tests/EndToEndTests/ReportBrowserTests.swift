@@ -15,6 +15,17 @@ struct ReportBrowserTests {
     return page
   }
 
+  /// Of one that stayed behind, or that nobody waited for, other tests would hear.
+  @Test func aBrowserIsGoneWithItsTest() throws {
+    var browser: Browser? = try Browser()
+    let group = try #require(browser?.group)
+    #expect(kill(-group, 0) == 0)
+    browser = nil
+    // Those below it are not ours to wait for.
+    for _ in 0..<100 where kill(-group, 0) == 0 { usleep(50_000) }
+    #expect(kill(-group, 0) == -1 && errno == ESRCH)
+  }
+
   @Test(arguments: ["fault-stop-enter-before-acks", "race-foretold", "clean-integrity-4", "damaged-flipped", "damaged-truncated", "format-1-clean-integrity-4"])
   func itLoadsAndTheCountsAreRight(name: String) throws {
     let trace = ReportPageTests.stored(name)
