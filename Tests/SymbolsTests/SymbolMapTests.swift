@@ -78,3 +78,30 @@ struct SymbolMapTests {
     #expect(read > 100 && refused > 100)
   }
 }
+
+extension SymbolMapTests {
+  /// A module's code lies beyond the image, and is nowhere that a constant could tell.
+  @Test func aKernelsImageIsWhereItsLoaderPutsIt() throws {
+    let map = """
+      ffffffff81000000 T _text
+      ffffffff81000000 T startup_64
+      ffffffff81000100 T _stext
+      ffffffff81000200 t twin
+      ffffffff81200000 T _etext
+      ffffffff81400000 B _end
+      ffffffffa0000000 t module_init	[module]
+
+      """
+    let symbols = try SymbolTableTests.map(map)
+    #expect(symbols.place(gpa: 0x100_0204)?.text == "twin+0x4")
+    #expect(symbols.gpa(of: 0xffff_ffff_8100_0200) == 0x100_0200)
+    #expect(symbols.place(gpa: 0x2000_0000) == nil)
+    #expect(symbols.gpa(of: 0xffff_ffff_a000_0000) == nil)
+    #expect(symbols.place(rip: 0xffff_ffff_a000_0000)?.text == "module_init [module]")
+    // What is said counts more.
+    #expect(try SymbolTableTests.map(map, offset: 0xffff_ffff_8100_0000).gpa(of: 0xffff_ffff_8100_0200) == 0x200)
+    // Other programs' labels say nothing.
+    #expect(try SymbolTableTests.map("1000 T _text\n2000 T _end\n").gpa(of: 0x1800) == 0x1800)
+    #expect(try SymbolTableTests.map("ffffffff81000000 T _text\nffffffff81000010 T x\n").gpa(of: 0xffff_ffff_8100_0010) == nil)
+  }
+}

@@ -2,12 +2,12 @@ public import ELFFormat
 
 /// Names for the addresses of a guest: its symbols, and where in guest-physical memory they are.
 ///
-/// Symbols have linear addresses, as instruction pointers do. Guest-physical addresses are put to them by the program headers of an ELF file, or by a
-/// constant: 0 for a guest whose memory is mapped one to one. An address that lies in no symbol has no name; nor has a physical one that two program headers
-/// put at different places.
+/// Symbols have linear addresses, as instruction pointers do. Guest-physical addresses are put to them by the program headers of an ELF file, by what a map
+/// of a Linux kernel says of its image, or by a constant: 0 for a guest whose memory is mapped one to one. An address that lies in no symbol has no name;
+/// nor has a physical one that two program headers put at different places.
 public struct GuestSymbols: Sendable {
   public let table: SymbolTable
-  private let mapping: Mapping
+  private var mapping: Mapping
 
   private enum Mapping {
     /// What to add to a physical address.
@@ -22,11 +22,22 @@ public struct GuestSymbols: Sendable {
     var size: UInt64
   }
 
-  /// The text that `nm` writes, as `System.map` is; `offset` is what to add to a guest-physical address (modulo 2^64) to get a symbol's.
+  /// The text that `nm` writes, as `System.map` is; `offset` is what to add to a guest-physical address (modulo 2^64) to get a symbol's. Without one the
+  /// image of an x86-64 Linux kernel, from `_text` to `_end`, is where its loader puts it (Documentation/arch/x86/x86_64/mm.rst), and the rest is nowhere.
   public init(map bytes: [UInt8], offset: UInt64? = nil) throws(SymbolError) {
     guard bytes.count <= Self.longestMap else { throw SymbolError("expected at most \(Self.longestMap) bytes, found \(bytes.count)") }
     let map = try SymbolMap(bytes)
     try self.init(map.symbols, sectionEnds: nil, names: bytes, .offset(offset ?? 0))
+    if offset == nil, let image = Self.kernelImage(table) { mapping = .segments([image]) }
+  }
+
+  /// `__START_KERNEL_map`.
+  private static let kernelMapping: UInt64 = 0xffff_ffff_8000_0000
+
+  private static func kernelImage(_ table: SymbolTable) -> Segment? {
+    guard let start = table.symbols(named: "_text").first?.address, let end = table.symbols(named: "_end").last?.address, start >= kernelMapping, start < end
+    else { return nil }
+    return Segment(physical: start - kernelMapping, linear: start, size: end - start)
   }
 
   /// An executable's own symbols. Without an `offset` its program headers say where in physical memory they are.

@@ -10,7 +10,7 @@ struct SymbolOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "With --symbols: what to add to a guest-physical address to get a symbol's, as 0xffffffff80000000 for a Linux kernel's System.map.",
+      "With --symbols: what to add to a guest-physical address to get a symbol's. Not needed for an ELF file and for a Linux kernel's System.map.",
       valueName: "n"))
   var symbolsOffset: String?
 
