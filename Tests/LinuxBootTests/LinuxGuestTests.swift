@@ -38,21 +38,21 @@ import X86
     #expect(number(page, 0x21c, 4) == 5000)
     #expect(number(page, 0x218, 4) == Self.ram - 8192)
     #expect(Self.bytes(image, Self.ram - 8192) == disk)
-    // Memory below 640 KiB and above 1 MiB, what is between reserved.
-    #expect(page[0x1e8] == 3)
-    let entries = (0..<3).map { (number(page, 0x2d0 + 20 * $0, 8), number(page, 0x2d8 + 20 * $0, 8), number(page, 0x2e0 + 20 * $0, 4)) }
-    #expect(entries.map(\.0) == [0, 0x9fc00, 0x10_0000])
-    #expect(entries.map(\.1) == [0x9fc00, 0x6_0400, Self.ram - 0x10_0000])
-    #expect(entries.map(\.2) == [1, 2, 1])
+    // Memory below 640 KiB, but for the room of the tree, and above 1 MiB.
+    #expect(page[0x1e8] == 5)
+    let entries = (0..<5).map { (number(page, 0x2d0 + 20 * $0, 8), number(page, 0x2d8 + 20 * $0, 8), number(page, 0x2e0 + 20 * $0, 4)) }
+    #expect(entries.map(\.0) == [0, 0x4_0000, 0x8_0000, 0x9fc00, 0x10_0000])
+    #expect(entries.map(\.1) == [0x4_0000, 0x4_0000, 0x1_fc00, 0x6_0400, Self.ram - 0x10_0000])
+    #expect(entries.map(\.2) == [1, 2, 1, 2, 1])
   }
 
   @Test func reservedMemoryIsTakenOut() {
     var map = MemoryMap(ramBytes: Self.ram)
     map.reserve(0x200_0000, 0x201_0000)
     map.reserve(Self.ram - 0x1000, Self.ram)
-    let ends = [0x9fc00, 0x10_0000, 0x200_0000, 0x201_0000, Self.ram - 0x1000, Self.ram] as [UInt64]
+    let ends = [0x4_0000, 0x8_0000, 0x9fc00, 0x10_0000, 0x200_0000, 0x201_0000, Self.ram - 0x1000, Self.ram] as [UInt64]
     #expect(map.ranges.map(\.end) == ends)
-    #expect(map.ranges.map(\.isUsable) == [true, false, true, false, true, false])
+    #expect(map.ranges.map(\.isUsable) == [true, false, true, false, true, false, true, false])
     #expect(zip(map.ranges, map.ranges.dropFirst()).allSatisfy { $0.end == $1.start })
   }
 

@@ -37,6 +37,8 @@ struct LateDecider: VCPUDecider {
     isHeld && vcpu == late ? .wait : core.step(vcpu, readiness: readiness, host: &host)
   }
 
+  mutating func protect(_ plan: ProtectionPlan, host: inout some HypervisorHost) throws(ProtectionPlanError) { try core.protect(plan, host: &host) }
+
   var outcome: (reason: EndReason, detail: String)? { core.outcome }
 }
 

@@ -8,7 +8,7 @@ import TraceEvents
 import TraceFormat
 
 /// What a guest sent to its console.
-private final class Screen: Sendable {
+final class Screen: Sendable {
   private let bytes = Mutex<[UInt8]>([])
 
   var text: String { String(decoding: bytes.withLock { $0 }, as: UTF8.self) }
@@ -19,22 +19,22 @@ private final class Screen: Sendable {
 
 extension GuestCode {
   /// mov $value, %al; out %al, port
-  fileprivate mutating func out(_ value: UInt8, to port: UInt16) {
+  mutating func out(_ value: UInt8, to port: UInt16) {
     load(.rdx, UInt64(port))
     emit(0xb0, value, 0xee)
   }
 
-  fileprivate mutating func say(_ text: String) { for byte in text.utf8 { out(byte, to: 0x3f8) } }
+  mutating func say(_ text: String) { for byte in text.utf8 { out(byte, to: 0x3f8) } }
 
   /// Waits for a byte from the console and gets it into %al.
-  fileprivate mutating func receive() {
+  mutating func receive() {
     load(.rdx, 0x3fd)
     emit(0xec, 0xa8, 0x01, 0x74, 0xfb)  // in %dx, %al; test $1, %al; jz
     load(.rdx, 0x3f8)
     emit(0xec)
   }
 
-  fileprivate mutating func reset() {
+  mutating func reset() {
     out(0xfe, to: 0x64)
     emit(0xf4)
   }
@@ -169,7 +169,7 @@ extension GuestCode {
     code.reset()
     let taken = Mutex<[SavedMachine]>([])
     let (first, text) = try Self.run(code, typing: "1") { pc in
-      pc.snapshot = SnapshotRequest(text: "ready") { state in taken.withLock { $0.append(state) } }
+      pc.snapshot = SnapshotRequest(at: .console("ready")) { state in taken.withLock { $0.append(state) } }
     }
     #expect(text == "readyrmr1")
     #expect(first.summary.detail == "the guest reset the machine")
@@ -201,7 +201,7 @@ extension GuestCode {
     code.say(".")
     code.reset()
     let taken = Mutex<SavedMachine?>(nil)
-    _ = try Self.run(code) { $0.snapshot = SnapshotRequest(text: "ready") { state in taken.withLock { $0 = state } } }
+    _ = try Self.run(code) { $0.snapshot = SnapshotRequest(at: .console("ready")) { state in taken.withLock { $0 = state } } }
     let state = try #require(taken.withLock { $0 })
     let screen = Screen()
     var pc = PCOptions(console: screen.console())
@@ -215,7 +215,7 @@ extension GuestCode {
     code.say("x")
     code.reset()
     let taken = Mutex<SavedMachine?>(nil)
-    _ = try Self.run(code) { $0.snapshot = SnapshotRequest(text: "x") { state in taken.withLock { $0 = state } } }
+    _ = try Self.run(code) { $0.snapshot = SnapshotRequest(at: .console("x")) { state in taken.withLock { $0 = state } } }
     var state = try #require(taken.withLock { $0 })
     var pc = PCOptions(console: Screen().console())
     pc.start = state

@@ -62,7 +62,7 @@ struct Recorded {
     var options = RecordingOptions(image: image, vcpuCount: 1, output: path)
     options.memorySize = ramBytes
     options.pc = pc
-    options.writes = .pages
+    options.writes = pc.protection == nil ? .pages : .protected
     try self.init(try Recording.run(options), path)
   }
 

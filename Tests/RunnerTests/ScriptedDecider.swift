@@ -53,6 +53,9 @@ struct ScriptedDecider: VCPUDecider {
     }
   }
 
+  /// It has no tree.
+  mutating func protect(_ plan: ProtectionPlan, host: inout some HypervisorHost) throws(ProtectionPlanError) { throw .nothing }
+
   private mutating func hypercall(_ number: UInt64, _ arguments: [UInt64], _ vcpu: Int, _ host: inout some HypervisorHost) {
     switch Call(rawValue: number) {
     case .finish: outcome = (.guestFinished, "code \(arguments[0])")

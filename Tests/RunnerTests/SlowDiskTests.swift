@@ -37,6 +37,10 @@ private struct HoldingDecider: VCPUDecider {
     script.step(vcpu, readiness: readiness, host: &host)
   }
 
+  mutating func protect(_ plan: ProtectionPlan, host: inout some HypervisorHost) throws(ProtectionPlanError) {
+    try script.protect(plan, host: &host)
+  }
+
   mutating func handle(_ input: HypervisorInput, on vcpu: Int, host: inout some HypervisorHost) {
     if case .hypercall(let number, _, _, _) = input, let call = ScriptedDecider.Call(rawValue: number), calls.contains(call) {
       disk.hold(milliseconds: 3500)

@@ -2,6 +2,7 @@ import ArgumentParser
 import Inspection
 import Reports
 import Symbols
+import TraceEvents
 import TraceFile
 import TraceFormat
 
@@ -41,7 +42,9 @@ struct BlameCommand: ParsableCommand {
   private func bytes(_ symbols: GuestSymbols?) throws -> GuestBytes {
     if let bytes = GuestBytes(argument: address) { return bytes }
     guard let symbols else { throw Failure(Self.expected(address)) }
-    return try SymbolArgument(address, in: symbols, file: names.symbols ?? "").bytes
+    let range = try SymbolArgument(address, in: symbols, file: names.symbols ?? "").bytes(in: symbols, limit: GuestBytes.longest)
+    guard let bytes = GuestBytes(start: range.start, length: range.length) else { throw Failure(Self.expected(address)) }
+    return bytes
   }
 
   func run() throws {

@@ -15,10 +15,12 @@ struct KernelOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The initial RAM disk.", valueName: "file"), completion: .file()) var initrd: String?
   @Option(help: ArgumentHelp("What to add to the kernel's command line.", valueName: "words")) var append: String?
   @Option(
-    help: ArgumentHelp("Write the machine's state there once the console shows the text of --snapshot-at.", valueName: "file"), completion: .file())
+    help: ArgumentHelp("Write the machine's state there at the moment of --snapshot-at.", valueName: "file"), completion: .file())
   var snapshot: String?
-  @Option(help: ArgumentHelp("The text that a snapshot is taken at.", valueName: "text")) var snapshotAt: String?
+  @Option(help: ArgumentHelp("When a snapshot is taken: \(MomentArgument.explanation).", valueName: "moment")) var snapshotAt: MomentArgument?
   @Option(help: ArgumentHelp("Go on from a snapshot instead of starting a kernel.", valueName: "file"), completion: .file()) var from: String?
+  @OptionGroup var protection: ProtectOptions
+  @OptionGroup var names: SymbolOptions
 
   private static let defaultMemory: UInt64 = 256 << 20
   private static let fileLimit: UInt64 = 1 << 30
@@ -30,13 +32,22 @@ struct KernelOptions: ParsableArguments {
     guard kernel != nil || initrd == nil && append == nil else { throw ValidationError("--initrd and --append are for --kernel") }
     guard (snapshot == nil) == (snapshotAt == nil) else { throw ValidationError("--snapshot and --snapshot-at go together") }
     guard isGiven || snapshot == nil else { throw ValidationError("--snapshot is for --kernel and --from") }
-    if let snapshotAt, snapshotAt.isEmpty { throw ValidationError("--snapshot-at takes a text that is not empty") }
+    if case .boot = snapshotAt { throw ValidationError("--snapshot-at boot: there is nothing to keep yet") }
+    guard isGiven || !protection.isGiven else {
+      throw ValidationError("--protect is for --kernel and --from: other guests protect their memory themselves")
+    }
+    let needsSymbols = protection.needsSymbols || snapshotAt?.needsSymbols == true
+    guard needsSymbols || names.symbols == nil else {
+      throw ValidationError("--symbols is for the names that --protect, --protect-from and --snapshot-at take")
+    }
+    guard !needsSymbols || names.symbols != nil else { throw ValidationError("names of the kernel's symbols need --symbols, a System.map or the vmlinux") }
     if snapshot == "-" { throw ValidationError("a snapshot goes into a file: standard output is the guest's console") }
   }
 
   /// Everything of the options that depends on the guest. With a memory size where one was given.
   func recording(vcpus: Int, memory: UInt64?, output: String, overwrites: Bool, _ console: Console) throws -> RecordingOptions {
     var pc = PCOptions(console: console)
+    let symbols = try names.load().map { NamedSymbols(symbols: $0, file: names.symbols ?? "") }
     let ramBytes: UInt64
     let image: GuestImage
     if let from {
@@ -50,8 +61,9 @@ struct KernelOptions: ParsableArguments {
     if let snapshot, let snapshotAt {
       // Found out before the boot, not after it.
       if !overwrites { try Self.checkAbsent(snapshot) }
-      pc.snapshot = SnapshotRequest(text: snapshotAt) { Self.write($0, to: snapshot, overwrites: overwrites) }
+      pc.snapshot = SnapshotRequest(at: try snapshotAt.moment(symbols)) { Self.write($0, to: snapshot, overwrites: overwrites) }
     }
+    pc.protection = try protection.request(symbols, ramBytes: ramBytes)
     var options = RecordingOptions(image: image, vcpuCount: pc.start?.vcpus.count ?? vcpus, output: output)
     options.memorySize = ramBytes
     options.pc = pc

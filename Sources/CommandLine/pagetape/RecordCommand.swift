@@ -14,13 +14,17 @@ struct RecordCommand: ParsableCommand {
       A guest is a built-in one ('pagetape guests'), a flat binary or a static ELF64; or a Linux kernel, whose console is this \
       terminal. Ctrl-C ends the recording cleanly, and so does \
       --max-size: what the trace holds has no holes, and it ends with its index and an end of 'sizeCap'. Exit status: 0 recorded, also up to the cap, \
-      2 bad use or an I/O error, 3 the recording ended early and holds what came before, or lost events to a slow disk, 4 this host cannot run guests.
+      2 bad use or an I/O error, 3 the recording ended early and holds what came before, lost events to a slow disk, or never came to the moment of \
+      --protect-from or --snapshot-at, 4 this host cannot run guests.
       """,
       Help.Example("record a built-in guest on four vCPUs", "pagetape record --guest integrity --vcpus 4 -o integrity.tape"),
       Help.Example("plant a fault", "pagetape record --guest brief --vcpus 3 --fault stop/map-early -o map.tape"),
       Help.Example(
         "in a schedule that can be repeated; --seed gives others", "pagetape record --guest brief --vcpus 3 --schedule serial -o serial.tape"),
       Help.Example("record a kernel's boot", "pagetape record --kernel /boot/vmlinuz --initrd initrd.cpio -o linux.tape"),
+      Help.Example(
+        "find out who writes to its code from then on",
+        "pagetape record --kernel vmlinuz --protect kernel-text --protect-from @start_kernel --symbols System.map -o text.tape"),
       Help.Example("keep the last half minute of a long run", "pagetape record --guest kernel.elf --last 30s -o tail.tape")))
 
   @Option(help: ArgumentHelp("A built-in guest, or a file.", valueName: "name|file"), completion: .list(BuiltinGuest.all.map(\.name))) var guest: String?
@@ -50,7 +54,8 @@ struct RecordCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "exact: every write traps, and its bytes are recorded. pages: none does, and only the pages written are known. protected: exact on traced "
-        + "pages, pages elsewhere. protected if not given, and pages for a kernel, which takes nothing else.", valueName: "exact|pages|protected"))
+        + "pages, pages elsewhere. protected if not given, but pages for a kernel without --protect. A kernel does not take exact.",
+      valueName: "exact|pages|protected"))
   var writes: WriteModeName?
   @Option(help: ArgumentHelp("The seed of a serial schedule; 1 if not given.", valueName: "n")) var seed: UInt64?
   @Flag(help: "Overwrite the output.") var force = false
@@ -62,9 +67,10 @@ struct RecordCommand: ParsableCommand {
     }
     guard linux.isGiven != (guest != nil) else { throw ValidationError("give one of --guest, --kernel and --from") }
     try linux.validate(vcpus: vcpus)
-    guard !linux.isGiven || fault.isEmpty && schedule == .parallel && (writes ?? .pages) == .pages else {
-      throw ValidationError("a kernel asks nothing of the hypervisor: it is recorded without --fault, --schedule and --writes but pages")
+    guard !linux.isGiven || fault.isEmpty && schedule == .parallel && writes != .exact else {
+      throw ValidationError("a kernel asks nothing of the hypervisor: it is recorded without --fault, --schedule and --writes exact")
     }
+    guard !linux.protection.isGiven || writes != .pages else { throw ValidationError("--protect needs writes that trap: leave --writes away") }
     guard memory == nil || linux.from == nil else { throw ValidationError("--memory is in the snapshot that --from names") }
     guard (output == nil) == discard else { throw ValidationError("give either -o FILE or --discard") }
     if output == "-" { throw ValidationError("a recording goes into a file, not to standard output: where the disk fills, its end is written over") }
@@ -92,7 +98,7 @@ struct RecordCommand: ParsableCommand {
     options.last = last?.tail
     options.whenSlow = onSlowDisk == .drop ? .drop : .wait
     options.schedule = schedule == .serial ? .serial(seed: seed ?? 1) : .parallel
-    options.writes = writes?.mode ?? (linux.isGiven ? .pages : .protected)
+    options.writes = writes?.mode ?? (linux.isGiven && !linux.protection.isGiven ? .pages : .protected)
     options.commandLine = Arguments.all
     options.recorderVersion = Version.producer
     options.stopsOnInterrupt = true
@@ -133,9 +139,12 @@ struct RecordCommand: ParsableCommand {
     let lost = summary.lost == 0 ? "" : "; \(Count.text(summary.lost, "event")) lost: the disk was too slow"
     let cut = summary.tailCut.map { "; less of the end kept than asked for: \($0)" } ?? ""
     try Terminal.output("\(what)\(seconds) s, ended: \(reason)\(lost)\(cut)\n")
+    if summary.missed.contains(.protection) { Terminal.error("pagetape: the moment of --protect-from never came: nothing was protected") }
+    if summary.missed.contains(.snapshot) { Terminal.error("pagetape: the moment of --snapshot-at never came: there is no snapshot") }
     if summary.tailCut != nil { try ExitStatus.badUse.end() }
     switch summary.endReason {
-    case .guestFinished, .interrupted, .allVCPUsHalted, .suspendedByAlert, .terminatedByAlert, .sizeCap: if summary.lost > 0 { try ExitStatus.incomplete.end() }
+    case .guestFinished, .interrupted, .allVCPUsHalted, .suspendedByAlert, .terminatedByAlert, .sizeCap:
+      if summary.lost > 0 || !summary.missed.isEmpty { try ExitStatus.incomplete.end() }
     case .diskFull: try ExitStatus.badUse.end()
     case .tripleFault, .emulationFailure, .internalError: try ExitStatus.incomplete.end()
     }

@@ -1,10 +1,17 @@
 import Inspection
 import Reports
 import Symbols
+import TraceEvents
 
 /// Guest memory by a symbol's name: `name`, all of it; `name+OFFSET`, one byte, as the outputs write it; `name+OFFSET+LENGTH`.
 struct SymbolArgument {
-  let bytes: GuestBytes
+  /// Linear, of the first byte.
+  let address: UInt64
+  /// At least 1.
+  let length: UInt64
+  private let argument: String
+  private let name: String
+  private let file: String
 
   init(_ argument: String, in symbols: GuestSymbols, file: String) throws {
     // A name may hold a plus itself, as those of C++ operators do.
@@ -26,12 +33,21 @@ struct SymbolArgument {
       throw Failure("\(file): '\(name)' has \(Count.text(extent, "byte")): \(argument) is not among them")
     }
     guard length > 0 else { throw Failure("'\(argument)' has no bytes: ask for 1 byte or more") }
-    guard length <= GuestBytes.longest else {
-      throw Failure("\(file): '\(name)' has \(Count.text(extent, "byte")); up to \(GuestBytes.longest) can be asked for, as in \(name)+0+\(GuestBytes.longest)")
+    address = symbol.address &+ offset
+    self.length = length
+    self.argument = argument
+    self.name = name
+    self.file = file
+  }
+
+  /// Where it is in guest-physical memory; an error where it has more than `limit` bytes.
+  func bytes(in symbols: GuestSymbols, limit: UInt64) throws -> GuestRange {
+    guard length <= limit else {
+      throw Failure("\(file): '\(argument)' has \(Count.text(length, "byte")); up to \(limit) can be asked for, as in \(name)+0+\(limit)")
     }
-    guard let gpa = symbols.gpa(of: symbol.address), let bytes = GuestBytes(start: gpa &+ offset, length: length) else {
-      throw Failure("\(file): '\(name)' is at \(Hex.text(symbol.address)), and nothing says where in guest-physical memory that is; --symbols-offset does")
+    guard let start = symbols.gpa(of: address), symbols.gpa(of: address &+ (length - 1)) == start &+ (length - 1) else {
+      throw Failure("\(file): '\(name)' is at \(Hex.text(address)), and nothing says where in guest-physical memory that is; --symbols-offset does")
     }
-    self.bytes = bytes
+    return GuestRange(start: start, length: length)
   }
 }

@@ -8,8 +8,7 @@ extension HypervisorCore {
   /// Registration is locked then, with no entry point: nobody in the guest can change what is protected. Called while no vCPU is in the guest.
   public mutating func protect(_ plan: ProtectionPlan, host: inout some HypervisorHost) throws(ProtectionPlanError) {
     guard registration.basePointer == nil, !registration.isLocked else { throw .alreadyRegistered }
-    let tree = GuestRange(start: plan.nodes[0].gpa, length: UInt64(plan.nodes.count) * guestPageSize)
-    for range in plan.ranges + [tree] where !configuration.isRAM(gpa: range.start, length: range.length) { throw .noSuchMemory(range) }
+    for range in plan.ranges + [plan.tree] where !configuration.isRAM(gpa: range.start, length: range.length) { throw .noSuchMemory(range) }
     for node in plan.nodes { host.writeMemory(gpa: node.gpa, node.node.page) }
     var end: UInt64 = 0
     for range in plan.ranges {
@@ -18,7 +17,7 @@ extension HypervisorCore {
       end = max((range.start + range.length + guestPageSize - 1) / guestPageSize, end)
       if first < end { traces.install(first..<end, vcpu: Event.host, cause: 0, host: &host) }
     }
-    let first = tree.start / guestPageSize
+    let first = plan.tree.start / guestPageSize
     traces.install(first..<first + UInt64(plan.nodes.count), vcpu: Event.host, cause: 0, host: &host)
     registration.basePointer = plan.base
     _ = host.record(Event(.basePointerSet, vcpu: Event.host, gpa: plan.base))

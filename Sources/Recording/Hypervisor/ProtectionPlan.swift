@@ -18,6 +18,9 @@ public struct ProtectionPlan: Hashable, Sendable {
 
   public var base: UInt64 { nodes[nodes.count - 1].gpa }
 
+  /// The pages that the tree takes.
+  public var tree: GuestRange { GuestRange(start: nodes[0].gpa, length: UInt64(nodes.count) * guestPageSize) }
+
   /// A tree in as many pages from `start` on as it takes. Writes to the bytes of `ranges`, which may overlap, are answered with `action`.
   public init(protecting ranges: [GuestRange], action: AlertAction = .notify, treeAt start: UInt64) throws(ProtectionPlanError) {
     precondition(start % guestPageSize == 0, "a tree starts with a page")
@@ -42,7 +45,7 @@ public struct ProtectionPlan: Hashable, Sendable {
       }
     }
     self.nodes = nodes
-    let tree = GuestRange(start: start, length: UInt64(nodes.count) * guestPageSize)
+    let tree = tree
     if let range = self.ranges.first(where: { $0.start < tree.start + tree.length && tree.start < $0.start + $0.length }) {
       throw ProtectionPlanError.meetsTree(range)
     }

@@ -10,8 +10,11 @@ import Glibc
   private let ringPages: Mapping?
   /// Its dirty ring, nothing harvested yet; nil where none was enabled. Whoever harvests keeps the copy that knows how far.
   public let dirtyRing: DirtyRing?
-  /// Where `setBreakpoint` put one.
-  public private(set) var breakpoint: UInt64?
+  /// Where `setBreakpoints` put some.
+  public private(set) var breakpoints: [UInt64] = []
+
+  /// A CPU has so many (`KVM_SET_GUEST_DEBUG`, Documentation/virt/kvm/api.rst).
+  public static let breakpointLimit = Int(CKVM_BREAKPOINT_LIMIT)
 
   /// The offset of the ring in the descriptor's pages (`KVM_DIRTY_LOG_PAGE_OFFSET`).
   private static let ringOffset = 64 * 4096
@@ -96,21 +99,24 @@ import Glibc
 
   /// With it, every `enter` ends after one instruction with `VMExit.debug`, unless it ends with something else.
   public mutating func setSingleStep(_ wanted: Bool) throws(KVMError) {
-    // Nor a breakpoint meanwhile: it would come before the instruction that it is on, again and again.
-    try setGuestDebug(steps: wanted, breakpoint: wanted ? nil : breakpoint)
+    // No breakpoints meanwhile: they would come before the instruction that they are on, again and again.
+    try setGuestDebug(steps: wanted, breakpoints: wanted ? [] : breakpoints)
   }
 
-  /// Makes `enter` end with `VMExit.debug` before the instruction at a guest-virtual address, by the CPU's own debug registers: memory stays as it is.
-  /// The guest's use of them is put aside meanwhile.
-  public mutating func setBreakpoint(_ address: UInt64?) throws(KVMError) {
-    guard address != breakpoint else { return }
-    try setGuestDebug(steps: false, breakpoint: address)
-    breakpoint = address
+  /// Makes `enter` end with `VMExit.debug` before the instructions at these guest-virtual addresses, at most `breakpointLimit`, by the CPU's own debug
+  /// registers: memory stays as it is. The guest's use of them is put aside meanwhile.
+  public mutating func setBreakpoints(_ addresses: [UInt64]) throws(KVMError) {
+    guard addresses != breakpoints else { return }
+    try setGuestDebug(steps: false, breakpoints: addresses)
+    breakpoints = addresses
   }
 
-  private func setGuestDebug(steps: Bool, breakpoint: UInt64?) throws(KVMError) {
+  private func setGuestDebug(steps: Bool, breakpoints: [UInt64]) throws(KVMError) {
     let number = descriptor.number
-    try seam.call(.setGuestDebug, "vCPU \(id)") { ckvm_set_guest_debug(number, steps ? 1 : 0, breakpoint == nil ? 0 : 1, breakpoint ?? 0) }
+    try seam.call(.setGuestDebug, "vCPU \(id)") {
+      // SAFETY: as many addresses as are said.
+      unsafe breakpoints.withUnsafeBufferPointer { unsafe ckvm_set_guest_debug(number, steps ? 1 : 0, $0.baseAddress, UInt32($0.count)) }
+    }
   }
 
   // MARK: Interrupts

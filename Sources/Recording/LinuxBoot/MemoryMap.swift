@@ -10,13 +10,14 @@ public struct MemoryMap: Hashable, Sendable {
   /// By ascending address.
   public private(set) var ranges: [Range]
 
-  /// Memory from 0 to `ramBytes`, less what a PC keeps for itself below 1 MiB.
+  /// Memory from 0 to `ramBytes`, less what a PC keeps for itself below 1 MiB, and less `LinuxMap.protectionTree`.
   public init(ramBytes: UInt64) {
     ranges = [
       Range(start: 0, end: LinuxMap.lowMemoryEnd, isUsable: true),
       Range(start: LinuxMap.lowMemoryEnd, end: LinuxMap.firmwareEnd, isUsable: false),
       Range(start: LinuxMap.firmwareEnd, end: ramBytes, isUsable: true),
     ]
+    reserve(LinuxMap.protectionTree.lowerBound, LinuxMap.protectionTree.upperBound)
   }
 
   /// Takes a stretch of memory away from the kernel.
@@ -37,12 +38,14 @@ public struct MemoryMap: Hashable, Sendable {
 }
 
 /// Where things lie that the loader puts into memory beside the kernel. All below 640 KiB but the multiprocessor table, which is where firmware has it.
-enum LinuxMap {
+public enum LinuxMap {
   static let descriptors: UInt64 = 0x7000
   static let zeroPage: UInt64 = 0x8000
   static let stackTop: UInt64 = 0x1_0000
   static let commandLine: UInt64 = 0x2_0000
   static let commandLineEnd: UInt64 = 0x3_0000
+  /// Where the host may put a tree of protected pages. Reserved in every guest, so that any recording that goes on from a snapshot has the room.
+  public static let protectionTree: Range<UInt64> = 0x4_0000..<0x8_0000
   static let lowMemoryEnd: UInt64 = 0x9_fc00
   static let processorTable: UInt64 = 0xf_0000
   static let firmwareEnd: UInt64 = 0x10_0000

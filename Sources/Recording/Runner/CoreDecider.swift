@@ -30,5 +30,9 @@ package struct CoreDecider: VCPUDecider {
     core.step(vcpu, readiness: readiness, host: &host)
   }
 
+  package mutating func protect(_ plan: ProtectionPlan, host: inout some HypervisorHost) throws(ProtectionPlanError) {
+    try core.protect(plan, host: &host)
+  }
+
   package var outcome: (reason: EndReason, detail: String)? { core.sessionEnd.map { ($0, core.sessionEndDetail) } }
 }

@@ -3,7 +3,7 @@ import KVM
 import TraceEvents
 import X86
 
-/// Instructions that an emulating KVM cannot execute, finished here. On other hosts nothing of this is ever reached.
+/// Breakpoints, and instructions that an emulating KVM cannot execute, finished here. On other hosts nothing is ever finished.
 extension Machine {
   private static let pageFault: UInt64 = 14
 
@@ -11,21 +11,34 @@ extension Machine {
   func finishInstruction(_ exit: VMExit, _ unit: VCPUUnit) -> Bool {
     guard let platform else { return false }
     do throws(KVMError) {
-      if platform.isEmulated, exit == .interrupted || unit.vcpu.breakpoint == nil { try watchSystemCalls(unit) }
+      if platform.isEmulated, exit == .interrupted || unit.faultHandler == nil { try watchSystemCalls(unit) }
       switch exit {
       case .interrupted:
         try noteHalt(unit)
         return false
       case .emulationFailure(let bytes) where platform.isEmulated: return try complete(bytes, unit)
-      case .debug where platform.isEmulated && unit.vcpu.breakpoint == unit.vcpu.instructionPointer:
-        if try !completeSystemCall(unit) { unit.isAtBreakpoint = true }
-        return true
+      case .debug where unit.vcpu.breakpoints.contains(unit.vcpu.instructionPointer): return try passBreakpoint(unit, platform)
       default: return false
       }
     } catch {
       finish(error)
       return true
     }
+  }
+
+  /// Stopped before the instruction at a breakpoint: a moment that is waited for, or the page-fault handler.
+  private func passBreakpoint(_ unit: VCPUUnit, _ platform: Platform) throws(KVMError) -> Bool {
+    platform.reach(unit.vcpu.instructionPointer)
+    try setBreakpoints(unit)
+    guard unit.vcpu.breakpoints.contains(unit.vcpu.instructionPointer) else { return true }
+    if try !completeSystemCall(unit) { unit.isAtBreakpoint = true }
+    return true
+  }
+
+  /// Has the vCPU stop where something waits for it.
+  func setBreakpoints(_ unit: VCPUUnit) throws(KVMError) {
+    guard let platform else { return }
+    try unit.vcpu.setBreakpoints((unit.faultHandler.map { [$0] } ?? []) + platform.awaitedAddresses.filter { $0 != unit.faultHandler })
   }
 
   /// Goes into the guest, past the instruction that the vCPU stopped before at its breakpoint.
@@ -73,7 +86,8 @@ extension Machine {
       let gate = guestBytes(at: system.idtBase &+ 16 * Self.pageFault, count: 16, unit), gate[5] & 0x80 != 0
     else { return }
     func word(_ first: Int, _ count: Int) -> UInt64 { (0..<count).reduce(0) { $0 | UInt64(gate[first + $1]) << UInt64(8 * $1) } }
-    try unit.vcpu.setBreakpoint(word(0, 2) | word(6, 6) << 16)
+    unit.faultHandler = word(0, 2) | word(6, 6) << 16
+    try setBreakpoints(unit)
   }
 
   /// At the page-fault handler: false where it is a page fault.

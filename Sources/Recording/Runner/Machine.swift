@@ -93,6 +93,7 @@ import X86
       units.append(VCPUUnit(try virtualMachine.createVCPU(id: number), pageCount: ram.pageCount + region.pageCount))
     }
     if let start = platform?.start { try restore(start) }
+    for unit in units { try setBreakpoints(unit) }
   }
 
   /// Every vCPU's state, with none of them in the guest.

@@ -1,3 +1,4 @@
+public import Hypervisor
 public import SavedMachines
 import Synchronization
 
@@ -8,24 +9,37 @@ public struct PCOptions: Sendable {
   public var start: SavedMachine?
   /// Takes the machine's state at a moment; nil for never.
   public var snapshot: SnapshotRequest?
+  /// Protects memory from a moment on; nil for never.
+  public var protection: ProtectionRequest?
 
   public init(console: Console) {
     self.console = console
     start = nil
     snapshot = nil
+    protection = nil
   }
 }
 
 /// When to take a machine's state, and what for.
 public struct SnapshotRequest: Sendable {
-  /// Once the guest has sent this text to its console.
-  public var text: String
+  public var moment: Moment
   /// Called once, on the thread of a vCPU, with every vCPU out of the guest.
   public var take: @Sendable (SavedMachine) -> Void
 
-  public init(text: String, take: @escaping @Sendable (SavedMachine) -> Void) {
-    self.text = text
+  public init(at moment: Moment, take: @escaping @Sendable (SavedMachine) -> Void) {
+    self.moment = moment
     self.take = take
+  }
+}
+
+/// What memory the host protects, and from when on. Where a snapshot is due at the same moment, it is taken first.
+public struct ProtectionRequest: Sendable {
+  public var plan: ProtectionPlan
+  public var moment: Moment
+
+  public init(_ plan: ProtectionPlan, from moment: Moment) {
+    self.plan = plan
+    self.moment = moment
   }
 }
 

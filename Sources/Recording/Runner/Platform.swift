@@ -1,6 +1,7 @@
+import Hypervisor
 import KVM
-import SavedMachines
 import PCDevices
+import SavedMachines
 
 /// What makes a machine a PC: its devices, and what stands in for what an emulating host lacks.
 @safe final class Platform: @unchecked Sendable {
@@ -18,9 +19,10 @@ import PCDevices
   private var devices: PCDevices
   private var isLineUp = false
   private var panic = TextWatch(Platform.panicText)
-  private var moment: TextWatch?
-  private var isSnapshotDue = false
+  private var snapshotWatch: MomentWatch?
+  private var protectionWatch: MomentWatch?
   let snapshot: SnapshotRequest?
+  let protection: ProtectionRequest?
   let start: SavedMachine?
 
   init(_ options: PCOptions, _ kind: HostSupport.Kind) {
@@ -28,7 +30,9 @@ import PCDevices
     isEmulated = kind == .emulating
     start = options.start
     snapshot = options.snapshot
-    moment = options.snapshot.map { TextWatch($0.text) }
+    snapshotWatch = options.snapshot.map { MomentWatch($0.moment) }
+    protection = options.protection
+    protectionWatch = options.protection.map { MomentWatch($0.moment) }
     let hasTimer = kind == .emulating
     devices = options.start.flatMap { PCDevices(state: $0.devices, hasTimer: hasTimer) } ?? PCDevices(hasTimer: hasTimer)
   }
@@ -44,10 +48,37 @@ import PCDevices
 
   /// What is to be kept of the devices where a snapshot is due; nil where none is. True once.
   func takeDueSnapshot() -> [UInt8]? {
+    lock.locked { snapshotWatch?.takeDue() == true ? devices.state : nil }
+  }
+
+  /// What is to be protected now, if anything. Once.
+  func takeDueProtection() -> ProtectionPlan? {
+    lock.locked { protectionWatch?.takeDue() == true ? protection?.plan : nil }
+  }
+
+  /// What was asked for at a moment that never came.
+  var missed: Set<RecordingSummary.Request> {
     lock.locked {
-      guard isSnapshotDue else { return nil }
-      isSnapshotDue = false
-      return devices.state
+      var missed: Set<RecordingSummary.Request> = []
+      if snapshotWatch?.isOver == false { missed.insert(.snapshot) }
+      if protectionWatch?.isOver == false { missed.insert(.protection) }
+      return missed
+    }
+  }
+
+  /// Where vCPUs are to stop for a moment that has not come.
+  var awaitedAddresses: [UInt64] {
+    lock.locked {
+      let addresses = [snapshotWatch?.awaited, protectionWatch?.awaited].compactMap(\.self)
+      return addresses.count == 2 && addresses[0] == addresses[1] ? [addresses[0]] : addresses
+    }
+  }
+
+  /// Takes in where a vCPU stopped.
+  func reach(_ address: UInt64) {
+    lock.locked {
+      snapshotWatch?.reach(address)
+      protectionWatch?.reach(address)
     }
   }
 
@@ -74,7 +105,8 @@ import PCDevices
         case .none: break
         case .sent(let byte):
           _ = panic.take(byte)
-          if moment?.take(byte) == true { isSnapshotDue = true }
+          snapshotWatch?.take(byte)
+          protectionWatch?.take(byte)
           sent.append(byte)
         case .reset: resets = true
         }

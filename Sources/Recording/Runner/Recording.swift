@@ -64,8 +64,15 @@ public enum Recording {
         throw .usage("the snapshot is of \(start.vcpus.count) vCPUs and \(start.ramBytes) bytes of memory: a recording from it has as many")
       }
     }
-    guard options.pc == nil || options.writes == .pages && options.schedule.seed == nil else {
+    guard options.pc == nil || options.writes != .exact && options.schedule.seed == nil else {
       throw .usage("a kernel is recorded by its page-writes, and with all vCPUs at once")
+    }
+    if let protection = options.pc?.protection {
+      guard options.writes == .protected else { throw .usage("memory is protected where writes to it trap") }
+      let ranges = protection.plan.ranges + [protection.plan.tree]
+      if let range = ranges.first(where: { $0.start > options.memorySize || $0.length > options.memorySize - $0.start }) {
+        throw .usage("\(ProtectionPlanError.noSuchMemory(range))")
+      }
     }
     guard options.whenSlow == .wait || options.schedule.seed == nil else {
       throw .usage("a serial schedule gives one stream of events: none may depend on the disk, so the vCPUs must wait for it")
@@ -127,6 +134,14 @@ public enum Recording {
   }
 
   private static func conclude(
+    _ machine: Machine, _ options: RecordingOptions, stuck: [Int], duration: UInt64
+  ) throws(RecordingError) -> RecordingSummary {
+    var summary = try finish(machine, options, stuck: stuck, duration: duration)
+    summary.missed = machine.platform?.missed ?? []
+    return summary
+  }
+
+  private static func finish(
     _ machine: Machine, _ options: RecordingOptions, stuck: [Int], duration: UInt64
   ) throws(RecordingError) -> RecordingSummary {
     var end = machine.lock.locked { machine.end } ?? (.internalError, "no reason was given")

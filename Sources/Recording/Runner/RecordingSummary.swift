@@ -3,6 +3,11 @@ public import TraceEvents
 
 /// How a recording went.
 public struct RecordingSummary: Hashable, Sendable {
+  /// Something asked for at a moment.
+  public enum Request: Hashable, Sendable {
+    case snapshot, protection
+  }
+
   public var endReason: EndReason
   /// More about it, may be empty.
   public var detail: String
@@ -20,6 +25,8 @@ public struct RecordingSummary: Hashable, Sendable {
   public var duration: UInt64
   /// Nil where nothing was recorded.
   public var path: String?
+  /// What was not done, because the guest never came to its moment.
+  public var missed: Set<Request> = []
 }
 
 /// How far a recording is.

@@ -10,6 +10,8 @@ package protocol VCPUDecider: SendableMetatype {
   mutating func start(rip: UInt64, argument: UInt64, host: inout some HypervisorHost)
   mutating func handle(_ input: HypervisorInput, on vcpu: Int, host: inout some HypervisorHost)
   mutating func step(_ vcpu: Int, readiness: VCPUReadiness, host: inout some HypervisorHost) -> Directive
+  /// Has the host protect memory. Every vCPU is out of the guest.
+  mutating func protect(_ plan: ProtectionPlan, host: inout some HypervisorHost) throws(ProtectionPlanError)
   /// Why the session is over, nil while it goes on.
   var outcome: (reason: EndReason, detail: String)? { get }
 }
@@ -31,6 +33,7 @@ package protocol VCPUDecider: SendableMetatype {
     defer { machine.lock.unlock() }
     var host = LiveHost(machine: machine)
     decider.start(rip: machine.image.entry, argument: machine.ram.range.length, host: &host)
+    actAtMoment()
     for unit in machine.units {
       do throws(KVMError) {
         unit.thread = try VCPUThread.start(name: "vcpu-\(unit.number)") { self.run(unit) }
@@ -80,7 +83,7 @@ package protocol VCPUDecider: SendableMetatype {
         unit.spins = false
         let trapped = machine.isSerial ? machine.trappedBytes(exits) : nil
         handle(exits, unit)
-        machine.takeSnapshotIfDue()
+        actAtMoment()
         if let trapped, unit.goesOn { yield(unit, trapped) }
       case .failure(let error): machine.finish(error)
       }
@@ -193,6 +196,16 @@ package protocol VCPUDecider: SendableMetatype {
       } catch {
         machine.finish(error)
       }
+    }
+  }
+
+  /// Does what was asked for at a moment that has come. Under the lock, with no instruction half done.
+  private func actAtMoment() {
+    machine.takeSnapshotIfDue()
+    guard let plan = machine.platform?.takeDueProtection(), machine.end == nil, machine.emptyGuest() else { return }
+    var host = LiveHost(machine: machine)
+    do throws(ProtectionPlanError) { try decider.protect(plan, host: &host) } catch {
+      machine.finish(.internalError, "memory cannot be protected: \(error)")
     }
   }
 

@@ -39,8 +39,10 @@ import KVM
   /// Its ring overflowed since its writes were last told.
   var hasLostWrites = false
 
-  /// It stopped before the instruction at its breakpoint, and is to go past it.
+  /// It stopped before the instruction at a breakpoint, and is to go past it.
   var isAtBreakpoint = false
+  /// Where system calls that an emulating host does not end come out: the guest's page-fault handler, once there is one.
+  var faultHandler: UInt64?
 
   // Guarded by the session's lock.
   /// It waits for an interrupt that cannot come: none is let through.

@@ -151,14 +151,18 @@ int ckvm_set_fpu(int vcpu, const struct kvm_fpu *in) { return result(ioctl(vcpu,
 int ckvm_get_vcpu_events(int vcpu, struct kvm_vcpu_events *out) { return result(ioctl(vcpu, KVM_GET_VCPU_EVENTS, out)); }
 int ckvm_set_vcpu_events(int vcpu, const struct kvm_vcpu_events *in) { return result(ioctl(vcpu, KVM_SET_VCPU_EVENTS, in)); }
 
-int ckvm_set_guest_debug(int vcpu, int steps, int breaks, uint64_t address) {
+int ckvm_set_guest_debug(int vcpu, int steps, const uint64_t *breakpoints, uint32_t count) {
   struct kvm_guest_debug request = {0};
+  if (count > CKVM_BREAKPOINT_LIMIT) return -EINVAL;
   if (steps) request.control |= KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP;
-  if (breaks) {
+  if (count > 0) {
     request.control |= KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP;
-    request.arch.debugreg[0] = address;
-    /* The first of four, for all tasks, on execution. */
-    request.arch.debugreg[7] = 0x402;
+    request.arch.debugreg[7] = 0x400;
+  }
+  for (uint32_t i = 0; i < count; i++) {
+    request.arch.debugreg[i] = breakpoints[i];
+    /* For all tasks, on execution. */
+    request.arch.debugreg[7] |= 2ull << 2 * i;
   }
   return result(ioctl(vcpu, KVM_SET_GUEST_DEBUG, &request));
 }

@@ -90,7 +90,10 @@ int ckvm_set_fpu(int vcpu, const struct kvm_fpu *in);
 int ckvm_get_vcpu_events(int vcpu, struct kvm_vcpu_events *out);
 int ckvm_set_vcpu_events(int vcpu, const struct kvm_vcpu_events *in);
 /* KVM_SET_GUEST_DEBUG: an exit after each instruction, and one before the instruction at a guest-virtual address, or neither. */
-int ckvm_set_guest_debug(int vcpu, int steps, int breaks, uint64_t address);
+/* What a CPU's debug registers hold. */
+#define CKVM_BREAKPOINT_LIMIT 4
+/* Breakpoints on execution. */
+int ckvm_set_guest_debug(int vcpu, int steps, const uint64_t *breakpoints, uint32_t count);
 /* How many of them were read or set: KVM stops at the first that it does not know. At most CKVM_MSR_LIMIT. */
 int ckvm_get_msrs(int vcpu, struct kvm_msr_entry *entries, uint32_t count);
 int ckvm_set_msrs(int vcpu, struct kvm_msr_entry *entries, uint32_t count);
