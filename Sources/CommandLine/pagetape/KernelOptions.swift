@@ -23,7 +23,6 @@ struct KernelOptions: ParsableArguments {
   @OptionGroup var names: SymbolOptions
 
   private static let defaultMemory: UInt64 = 256 << 20
-  private static let fileLimit: UInt64 = 1 << 30
 
   var isGiven: Bool { kernel != nil || from != nil }
 
@@ -78,8 +77,8 @@ struct KernelOptions: ParsableArguments {
     } catch { throw Failure("\(error)", .unsupported) }
     guard vcpus == 1 || !isEmulated else { throw Failure("this host emulates guests, and emulates Linux on one vCPU only: leave --vcpus at 1") }
     let path = kernel ?? ""
-    let file = try Self.read(path)
-    let disk = try initrd.map { try Self.read($0) }
+    let file = try KernelFile.read(path)
+    let disk = try initrd.map { try KernelFile.read($0) }
     let line =
       isEmulated
       ? KernelCommandLine.emulating(tscKilohertz: tsc, appending: append ?? "") : KernelCommandLine.hardware(appending: append ?? "")
@@ -92,14 +91,8 @@ struct KernelOptions: ParsableArguments {
   }
 
   private func savedMachine(_ path: String) throws -> SavedMachine {
-    let bytes = try Self.read(path)
+    let bytes = try KernelFile.read(path)
     do throws(SavedMachineError) { return try SavedMachine(fileBytes: bytes) } catch { throw Failure("\(path): \(error)") }
-  }
-
-  private static func read(_ path: String) throws -> [UInt8] {
-    do throws(GuestImageError) { return try FileBytes.read(path, limit: fileLimit) } catch {
-      throw Failure("\(error)\(Suggestion.text(forFile: path))")
-    }
   }
 
   private static func checkAbsent(_ path: String) throws {
@@ -117,6 +110,17 @@ struct KernelOptions: ParsableArguments {
       Terminal.error("\rpagetape: \(path): a snapshot, \(Count.bytes(UInt64(bytes.count)))\r")
     } catch {
       Terminal.error("\rpagetape: no snapshot: \(error)\r")
+    }
+  }
+}
+
+/// A kernel, an initial RAM disk, a snapshot: files that are read whole.
+enum KernelFile {
+  private static let limit: UInt64 = 1 << 30
+
+  static func read(_ path: String) throws -> [UInt8] {
+    do throws(GuestImageError) { return try FileBytes.read(path, limit: limit) } catch {
+      throw Failure("\(error)\(Suggestion.text(forFile: path))")
     }
   }
 }
