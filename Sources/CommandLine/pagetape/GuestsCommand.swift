@@ -16,7 +16,8 @@ struct GuestsCommand: ParsableCommand {
       Help.Example("a map of a guest's symbols", "pagetape guests integrity --symbols > integrity.map"),
       Help.Example("a map of a kernel's symbols", "pagetape guests /boot/vmlinuz --symbols > System.map")))
 
-  @Argument(help: ArgumentHelp("Only this one; with --symbols, a kernel's file, too.", valueName: "name|file"), completion: .file()) var name: String?
+  @Argument(help: ArgumentHelp("Only this one; with --symbols, a kernel's file, too.", valueName: "name|file"), completion: .file())
+  var name: String?
   @Flag(help: "Print the guest's symbols.") var symbols = false
   @Option(help: "text or json.") var format = OutputFormat.text
 
