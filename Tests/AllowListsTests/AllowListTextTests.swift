@@ -76,8 +76,8 @@ struct AllowListTextTests {
 
   /// Not as arguments, which are printed.
   @Test func whatIsTooLongIsNoList() throws {
-    try Self.expect("line 32769: expected at most 32768 entries", of: String(repeating: "tree/* * *\n", count: AllowListText.entryLimit + 1))
-    try Self.expect("expected at most 8388608 bytes", of: String(repeating: "#\n", count: AllowListText.sizeLimit / 2 + 1))
+    try Self.expect("line 131073: expected at most 131072 entries", of: String(repeating: "tree/* * *\n", count: AllowListText.entryLimit + 1))
+    try Self.expect("expected at most 16777216 bytes", of: String(repeating: "#\n", count: AllowListText.sizeLimit / 2 + 1))
   }
 
   private static func expect(_ error: String, of text: String) throws {

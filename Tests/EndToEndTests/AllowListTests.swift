@@ -228,7 +228,7 @@ struct AllowListTests {
     let list = AllowListText().adding(tally, symbols: nil)
     #expect(list.entries.count == AllowListText.entryLimit)
     #expect(list.omissions == [
-      "Not listed: 10 times acme/place, in places beyond the first 262144.", "Not listed: 229376 more entries; a list has 32768 at most.",
+      "Not listed: 10 times acme/place, in places beyond the first 262144.", "Not listed: 131072 more entries; a list has 131072 at most.",
     ])
     #expect(list.description.utf8.count <= AllowListText.sizeLimit)
     let allow = AllowList(name: "x", entries: [AllowList.Entry(rule: RuleGlob("acme/*"), instruction: .within([0...UInt64.max]), memory: .anywhere)])

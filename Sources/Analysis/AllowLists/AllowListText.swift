@@ -25,9 +25,9 @@ public struct AllowListText: Sendable {
     public var text: String { "\(rule.pattern)  \(instruction.text)  \(memory.text)" }
   }
 
-  public static let entryLimit = 1 << 15
+  public static let entryLimit = 1 << 17
   /// In bytes: of a list, and of a line.
-  public static let sizeLimit = 1 << 23
+  public static let sizeLimit = 1 << 24
   static let lineLimit = 4096
 
   /// Comments before the first entry, up to an empty line.

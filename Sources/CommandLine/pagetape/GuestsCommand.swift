@@ -23,7 +23,9 @@ struct GuestsCommand: ParsableCommand {
 
   func validate() throws {
     let names = BuiltinGuest.all.map(\.name)
-    if let name, !names.contains(name), !symbols || !isFile(name) { throw ValidationError("there is no guest '\(name)'\(Suggestion.text(for: name, among: names))") }
+    if let name, !names.contains(name), !symbols || !isFile(name) {
+      throw ValidationError("there is no guest '\(name)'\(Suggestion.text(for: name, among: names))")
+    }
     if symbols, name == nil { throw ValidationError("--symbols takes the name of a guest: \(names.joined(separator: ", "))") }
     if symbols, format == .json { throw ValidationError("--symbols has one form only") }
   }
