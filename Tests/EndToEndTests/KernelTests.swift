@@ -50,26 +50,50 @@ import Testing
     #expect(replayed.status == 0, "\(replayed.output)")
   }
 
+  /// It patches its own functions early: those are found, with their names, and an allow-list takes them.
   @Test(.enabled(if: canRecord && has("vmlinuz"), "needs /dev/kvm, and a kernel: tools/linux-guest fetches it"))
-  func aKernelStarts() throws {
+  func aKernelStartsAndItsTextIsWatched() throws {
     let folder = try Folder()
-    let trace = folder.file("linux.tape").path
+    let (kernel, trace) = (Self.folder.appendingPathComponent("vmlinuz").path, folder.file("linux.tape").path)
+    let (map, allowed) = (folder.file("System.map"), folder.file("text.allow").path)
+    let names = try Tool.run("guests", kernel, "--symbols").output
+    #expect(names.contains(" T start_kernel\n") && names.contains(" T _etext\n"))
+    try Data(names.utf8).write(to: map)
     let process = try Tool.start(
-      ["record", "--kernel", Self.folder.appendingPathComponent("vmlinuz").path, "--memory", "128M", "--append", "pagetape.test", "-o", trace],
-      output: folder.file("out"), error: folder.file("err"))
-    // The first line comes within seconds even where KVM emulates; then it is told to stop.
+      [
+        "record", "--kernel", kernel, "--memory", "128M", "--append", "pagetape.test", "--protect", "do_one_initcall", "--protect", "sys_call_table",
+        "--protect-from", "@start_kernel", "--symbols", map.path, "-o", trace,
+      ], output: folder.file("out"), error: folder.file("err"))
+    // The first line comes within seconds even where KVM emulates, and this one a little later; then it is told to stop.
     let limit = Date().addingTimeInterval(300)
     var text = ""
-    while process.isRunning, Date() < limit, !text.contains("pagetape.test") {
+    while process.isRunning, Date() < limit, !text.contains("ftrace: allocated") {
       usleep(100_000)
       text = String(decoding: try Data(contentsOf: folder.file("out")), as: UTF8.self)
     }
     process.interrupt()
     process.waitUntilExit()
-    #expect(text.contains("Linux version"))
+    #expect(text.contains("Linux version") && text.contains("pagetape.test"))
     #expect(process.terminationStatus == 0)
     let info = try Tool.run("info", trace)
     #expect(info.output.contains("complete, ended: interrupted"))
+    let replayed = try Tool.run("replay", trace, "--symbols", map.path, "--write-allow", allowed)
+    #expect(replayed.status == 1, "\(replayed.output)")
+    #expect(replayed.output.contains("tree/protected-write") && replayed.output.contains("(do_one_initcall+0x"), "\(replayed.output)")
+    #expect(!replayed.output.contains("sys_call_table"))
+    let again = try Tool.run("replay", trace, "--symbols", map.path, "--allow", allowed)
+    #expect(again.output.hasPrefix("clean") || again.output.hasPrefix("incomplete"), "\(again.output)")
+  }
+
+  @Test(.enabled(if: canRecord, "needs /dev/kvm")) func aMomentThatNeverComesIsToldAndNothingIsTakenForProtected() throws {
+    let folder = try Folder()
+    let kernel = folder.file("kernel")
+    // An ELF file of two instructions: cli, hlt.
+    try Data(TinyKernel.bytes([0xfa, 0xf4])).write(to: kernel)
+    let trace = folder.file("x.tape").path
+    let result = try Tool.run("record", "--kernel", kernel.path, "--protect", "0x200000+4096", "--protect-from", "never", "-o", trace)
+    #expect(result.status == 3, "\(result.output) \(result.error)")
+    #expect(result.error.contains("the moment of --protect-from never came: nothing was protected"))
     #expect(try Tool.run("replay", trace).status == 0)
   }
 
@@ -110,5 +134,19 @@ import Testing
       #expect(result.error.contains(file.path))
     }
     #expect(!FileManager.default.fileExists(atPath: folder.file("x.tape").path))
+  }
+}
+
+/// The smallest kernel: an ELF file of one segment at 1 MiB.
+private enum TinyKernel {
+  static func bytes(_ code: [UInt8]) -> [UInt8] {
+    func word(_ value: UInt64, _ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * $0)) } }
+    let start: UInt64 = 0x10_0000
+    let identity: [UInt8] = [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1] + [UInt8](repeating: 0, count: 9)
+    let header = identity + word(2, 2) + word(62, 2) + word(1, 4) + word(start, 8) + word(64, 8) + word(0, 8) + word(0, 4) + word(64, 2) + word(56, 2)
+      + word(1, 2) + word(64, 2) + word(0, 2) + word(0, 2)
+    let size = UInt64(code.count)
+    let program = word(1, 4) + word(5, 4) + word(120, 8) + word(start, 8) + word(start, 8) + word(size, 8) + word(size, 8) + word(4096, 8)
+    return header + program + code
   }
 }
