@@ -27,12 +27,14 @@ struct ManualTests {
     for verb in verbs {
       let page = try String(contentsOf: folder.file("pagetape-\(verb.commandName).1"), encoding: .utf8)
       let help = try #require(verb.discussion)
+      let name = verb.commandName.replacingOccurrences(of: "-", with: "\\-")
       let status = try #require(help.components(separatedBy: "Exit status: ").last?.components(separatedBy: "\n\n").first)
       let section = try #require(page.components(separatedBy: ".Sh EXIT STATUS\n").last?.components(separatedBy: "\n.Sh").first)
       // Words alone: lines end elsewhere, and hyphens are escaped.
       let words = { (text: String) in text.replacingOccurrences(of: "\\-", with: "-").split(whereSeparator: \.isWhitespace).map { $0.lowercased() } }
       #expect(words(section) == words(status), "\(verb.commandName)")
-      #expect(page.contains(".Sh EXAMPLES\n") && page.contains(".Dl pagetape \(verb.commandName)"), "\(verb.commandName)")
+      #expect(page.contains(".Sh EXAMPLES\n") && page.contains(".Dl pagetape \(name)"), "\(verb.commandName)")
+      #expect(page.contains(".Sh SYNOPSIS\n.Nm pagetape \(name)\n"), "\(verb.commandName)")
     }
   }
 
