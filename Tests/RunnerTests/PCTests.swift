@@ -103,6 +103,40 @@ extension GuestCode {
     #expect(recorded.summary.detail == "the guest halted for good")
   }
 
+  /// The console's bytes that were sent before it are there, and nothing is executed after it.
+  @Test(.needsKVM) func sleepOfTypeOffIsAPowerOff() throws {
+    var code = GuestCode()
+    code.say("bye")
+    code.load(.rdx, 0x604)
+    code.load(.rax, 0x1400)
+    code.emit(0x66, 0xef)  // outw %ax, %dx
+    code.say("!")
+    code.load(.rdx, 0x604)
+    code.load(.rax, 0x3400)
+    code.emit(0x66, 0xef)
+    code.say("still there")
+    let (recorded, text) = try Self.run(code)
+    #expect(text == "bye!")
+    #expect(recorded.summary.endReason == .guestFinished)
+    #expect(recorded.summary.detail == "the guest powered off")
+    #expect(recorded.isComplete)
+    expectWellFormed(recorded)
+  }
+
+  @Test(.needsKVM) func theResetControlRegisterTakesBytesOnly() throws {
+    var code = GuestCode()
+    code.load(.rdx, 0xcf8)
+    code.load(.rax, 0x8000_ff00)
+    code.emit(0xef)  // outl %eax, %dx: the configuration address of a PCI device
+    code.say("a")
+    code.out(0x02, to: 0xcf9)
+    code.out(0x06, to: 0xcf9)
+    code.say("b")
+    let (recorded, text) = try Self.run(code)
+    #expect(text == "a")
+    #expect(recorded.summary.detail == "the guest reset the machine")
+  }
+
   @Test(.needsKVM) func theTimerTicks() throws {
     var code = GuestCode()
     code.handle(0x20, saying: "t", endsInterrupt: true)
@@ -224,8 +258,14 @@ extension GuestCode {
     pc.start = state
     #expect(throws: RecordingError.self) { try Recorded(GuestImage(state), pc: pc) }
     state.isEmulated.toggle()
+    let parts = state.vcpus[0]
     state.vcpus[0].removeLast()
     pc.start = state
     #expect(throws: RecordingError.self) { try Recorded(GuestImage(state), pc: pc) }
+    state.vcpus[0] = parts
+    state.devices = Array(state.devices.prefix(100))
+    pc.start = state
+    let error = #expect(throws: RecordingError.self) { try Recorded(GuestImage(state), pc: pc) }
+    #expect(error?.description == "the snapshot's devices cannot be read")
   }
 }

@@ -18,8 +18,8 @@ import Testing
     #expect(throws: SavedMachineError.notAMachine) { try SavedMachine(fileBytes: []) }
     #expect(throws: SavedMachineError.notAMachine) { try SavedMachine(fileBytes: [UInt8](repeating: 0, count: 100)) }
     var newer = Self.state.fileBytes()
-    newer[7] = 2
-    #expect(throws: SavedMachineError.version(2)) { try SavedMachine(fileBytes: newer) }
+    newer[7] = 3
+    #expect(throws: SavedMachineError.version(3)) { try SavedMachine(fileBytes: newer) }
   }
 
   @Test func memoryMustLieInsideTheMachine() {

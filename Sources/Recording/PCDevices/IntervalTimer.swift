@@ -21,10 +21,7 @@ public struct IntervalTimer: Hashable, Sendable {
 
     var period: UInt64 { reload == 0 ? 65_536 : UInt64(reload) }
 
-    func ticks(_ now: UInt64) -> UInt64 {
-      let (high, low) = (now &- start).multipliedFullWidth(by: IntervalTimer.frequency)
-      return high >= 1_000_000_000 ? UInt64.max : UInt64(1_000_000_000).dividingFullWidth((high, low)).quotient
-    }
+    func ticks(_ now: UInt64) -> UInt64 { Oscillator.ticks(in: now &- start, hertz: IntervalTimer.frequency) }
 
     func value(_ now: UInt64) -> UInt16 {
       let ticks = ticks(now)

@@ -34,8 +34,12 @@ extension Machine {
   func writePort(_ exit: VMExit) {
     guard let platform, case .portOut(let port, let size, _, let value) = exit else { return }
     attempt { () throws(KVMError) in
-      guard try platform.write(port, size: size, value, virtualMachine) else { return }
-      lock.locked { finish(.guestFinished, platform.hasPanicked ? "the guest's kernel panicked, and reset the machine" : "the guest reset the machine") }
+      switch try platform.write(port, size: size, value, virtualMachine) {
+      case nil: break
+      case .powerOff: lock.locked { finish(.guestFinished, "the guest powered off") }
+      case .reset:
+        lock.locked { finish(.guestFinished, platform.hasPanicked ? "the guest's kernel panicked, and reset the machine" : "the guest reset the machine") }
+      }
     }
   }
 

@@ -53,10 +53,9 @@ import X86
   private var hasOverflowed = false
   private let resetLock = Lock()
 
-  init(_ options: RecordingOptions, _ kind: HostSupport.Kind) throws(KVMError) {
+  init(_ options: RecordingOptions, _ platform: Platform?) throws(KVMError) {
     let seam = options.seam
     let system = try System(path: options.devicePath, seam: seam)
-    let platform = options.pc.map { Platform($0, kind) }
     var virtualMachine = try system.createVirtualMachine(hiding: platform?.hiddenFeatures ?? [])
     let recorded = options.mode == .record
     if recorded {

@@ -14,6 +14,9 @@ import SavedMachines
   /// The host emulates: instructions that KVM cannot execute are finished here, and ticks come from here. On other hosts nothing of that is done.
   let isEmulated: Bool
 
+  /// What a guest can do to its machine for good.
+  enum Ending { case reset, powerOff }
+
   private let lock = Lock()
   // Guarded by `lock`.
   private var devices: PCDevices
@@ -25,7 +28,7 @@ import SavedMachines
   let protection: ProtectionRequest?
   let start: SavedMachine?
 
-  init(_ options: PCOptions, _ kind: HostSupport.Kind) {
+  init(_ options: PCOptions, _ kind: HostSupport.Kind) throws(RecordingError) {
     console = options.console
     isEmulated = kind == .emulating
     start = options.start
@@ -34,7 +37,14 @@ import SavedMachines
     protection = options.protection
     protectionWatch = options.protection.map { MomentWatch($0.moment) }
     let hasTimer = kind == .emulating
-    devices = options.start.flatMap { PCDevices(state: $0.devices, hasTimer: hasTimer) } ?? PCDevices(hasTimer: hasTimer)
+    guard let start = options.start else {
+      devices = PCDevices(hasTimer: hasTimer)
+      return
+    }
+    guard let saved = PCDevices(state: start.devices, hasTimer: hasTimer, now: monotonicNanoseconds()) else {
+      throw .usage("the snapshot's devices cannot be read")
+    }
+    devices = saved
   }
 
   /// What an emulating KVM would tell a guest of, and then not execute or not have.
@@ -48,7 +58,7 @@ import SavedMachines
 
   /// What is to be kept of the devices where a snapshot is due; nil where none is. True once.
   func takeDueSnapshot() -> [UInt8]? {
-    lock.locked { snapshotWatch?.takeDue() == true ? devices.state : nil }
+    lock.locked { snapshotWatch?.takeDue() == true ? devices.state(now: monotonicNanoseconds()) : nil }
   }
 
   /// What is to be protected now, if anything. Once.
@@ -95,26 +105,28 @@ import SavedMachines
     }
   }
 
-  /// True where the machine is to be reset.
-  func write(_ port: UInt16, size: Int, _ value: UInt64, _ machine: borrowing VirtualMachine) throws(KVMError) -> Bool {
-    var (sent, resets): ([UInt8], Bool) = ([], false)
+  /// How the guest ended with this write; nil where it goes on.
+  func write(_ port: UInt16, size: Int, _ value: UInt64, _ machine: borrowing VirtualMachine) throws(KVMError) -> Ending? {
+    var sent: [UInt8] = []
+    var ending: Ending?
     try lock.locked { () throws(KVMError) in
       let now = monotonicNanoseconds()
       for index in 0..<size {
-        switch devices.write(port &+ UInt16(index), UInt8(truncatingIfNeeded: value >> UInt64(8 * index)), now: now) {
+        switch devices.write(port &+ UInt16(index), UInt8(truncatingIfNeeded: value >> UInt64(8 * index)), now: now, isWhole: size == 1) {
         case .none: break
         case .sent(let byte):
           _ = panic.take(byte)
           snapshotWatch?.take(byte)
           protectionWatch?.take(byte)
           sent.append(byte)
-        case .reset: resets = true
+        case .reset: ending = .reset
+        case .powerOff: ending = .powerOff
         }
       }
       try updateLine(machine)
     }
     for byte in sent { console.receive(byte) }
-    return resets
+    return ending
   }
 
   func receive(_ bytes: [UInt8], _ machine: borrowing VirtualMachine) throws(KVMError) {

@@ -32,10 +32,9 @@ public enum Recording {
     let support: HostSupport
     let ending: RecordingStop
     if let stop { ending = stop } else { ending = try RecordingStop() }
-    do throws(KVMError) {
-      support = try HostSupport(devicePath: options.devicePath, seam: options.seam)
-      machine = try Machine(options, support.kind)
-    } catch { throw .host(error) }
+    do throws(KVMError) { support = try HostSupport(devicePath: options.devicePath, seam: options.seam) } catch { throw .host(error) }
+    let platform: Platform? = if let pc = options.pc { try Platform(pc, support.kind) } else { nil }
+    do throws(KVMError) { machine = try Machine(options, platform) } catch { throw .host(error) }
     // Before there is a file, and until it is finished: a request to end finds no moment when it would leave a part of one behind.
     let catches = options.stopsOnInterrupt && ending.event.event.raiseOnInterrupt()
     defer { if catches { KVM.Event.stopRaisingOnInterrupt() } }

@@ -4,7 +4,7 @@ import CZstd
 /// little-endian; strings and lists have their length, 8 bytes, before them.
 extension SavedMachine {
   static let magic: [UInt8] = Array("ptstate".utf8)
-  static let version: UInt8 = 1
+  static let version: UInt8 = 2
   private static let headerSize = 16
   /// Guest memory lies below the special region; everything else is small.
   private static let sizeLimit: UInt64 = 0x7000_0000 + (16 << 20)
