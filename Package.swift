@@ -67,7 +67,7 @@ let package = Package(
     module("GuestImages", in: "Recording", needs: ["GuestPrograms", "X86", "Digests", "ELFFormat"]),
     module("X86", in: "Recording"),
     // Linux as a guest: what its boot protocol wants in memory, the devices of a PC, and what an emulating KVM leaves to be finished. No KVM in them.
-    module("LinuxBoot", in: "Recording", needs: ["GuestImages", "X86", "Digests", "ELFFormat", "CZstd"]),
+    module("LinuxBoot", in: "Recording", needs: ["GuestImages", "X86", "Digests", "ELFFormat", "PCDevices", "CZstd"]),
     module("PCDevices", in: "Recording"),
     module("Completions", in: "Recording", needs: ["X86"]),
     module("SavedMachines", in: "Recording", needs: ["CZstd"]),
@@ -119,7 +119,7 @@ let package = Package(
     tests("TraceFormatTests", needs: ["TraceEvents", "TraceFormat", "TraceFile", "TestSeeds"]),
     tests("HypervisorTests", needs: ["TraceEvents", "TreeFormat", "Hypervisor", "TestSeeds"]),
     tests("GuestImagesTests", needs: ["GuestImages", "X86"]),
-    tests("LinuxBootTests", needs: ["GuestImages", "X86", "LinuxBoot", "TestSeeds"]),
+    tests("LinuxBootTests", needs: ["GuestImages", "X86", "LinuxBoot", "PCDevices", "TestSeeds"]),
     tests("PCDevicesTests", needs: ["PCDevices"]),
     tests("SavedMachinesTests", needs: ["SavedMachines", "TestSeeds"]),
     tests("CompletionsTests", needs: ["Completions", "X86"]),

@@ -100,9 +100,10 @@ import X86
   @Test func theCommandLineOfAnEmulatingHostKeepsOffWhatItLacks() {
     let hardware = KernelCommandLine.hardware(appending: "debug").split(separator: " ")
     #expect(hardware.contains("console=ttyS0"))
-    #expect(!hardware.contains { $0.hasPrefix("clearcpuid") || $0 == "noxsave" || $0 == "nosmp" })
+    #expect(!hardware.contains { $0.hasPrefix("clearcpuid") || $0.hasPrefix("acpi=") || $0 == "noxsave" || $0 == "nosmp" })
     let emulating = KernelCommandLine.emulating(tscKilohertz: 2_000_000, appending: "debug").split(separator: " ")
     #expect(emulating.contains("noxsave"))
+    #expect(emulating.contains("acpi=off"))
     #expect(emulating.contains("tsc_early_khz=2000000"))
     #expect(emulating.last == "debug")
   }

@@ -36,6 +36,7 @@ public struct LinuxGuest: Sendable {
     var page = ZeroPage(kernel.header)
     page.set(MemoryMap(ramBytes: ramBytes))
     page.set(commandLine: LinuxMap.commandLine)
+    page.set(acpiPointer: LinuxMap.acpiTables)
     var contents = LinuxTables.contents
     if let initrd, !initrd.isEmpty {
       let gpa = try initrdAddress(count: initrd.count, ramBytes: ramBytes)
@@ -44,6 +45,8 @@ public struct LinuxGuest: Sendable {
     }
     contents.append((LinuxMap.zeroPage, page.bytes))
     contents.append((LinuxMap.commandLine, try commandLineBytes()))
+    // Both, whatever the command line says: a kernel takes ACPI's, and one that is built without ACPI, or told to leave it, the other.
+    contents.append((LinuxMap.acpiTables, ACPITables.bytes(at: LinuxMap.acpiTables, vcpuCount: vcpuCount)))
     contents.append((LinuxMap.processorTable, ProcessorTable.bytes(at: LinuxMap.processorTable, vcpuCount: vcpuCount)))
     let segments =
       contents.map { GuestImage.Segment(gpa: $0.gpa, bytes: $0.bytes) }

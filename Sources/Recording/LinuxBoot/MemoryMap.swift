@@ -37,7 +37,8 @@ public struct MemoryMap: Hashable, Sendable {
   }
 }
 
-/// Where things lie that the loader puts into memory beside the kernel. All below 640 KiB but the multiprocessor table, which is where firmware has it.
+/// Where things lie that the loader puts into memory beside the kernel. All below 640 KiB but the tables of ACPI and of processors, which are where
+/// firmware has them.
 public enum LinuxMap {
   static let descriptors: UInt64 = 0x7000
   static let zeroPage: UInt64 = 0x8000
@@ -47,6 +48,7 @@ public enum LinuxMap {
   /// Where the host may put a tree of protected pages. Reserved in every guest, so that any recording that goes on from a snapshot has the room.
   public static let protectionTree: Range<UInt64> = 0x4_0000..<0x8_0000
   static let lowMemoryEnd: UInt64 = 0x9_fc00
+  static let acpiTables: UInt64 = 0xe_0000
   static let processorTable: UInt64 = 0xf_0000
   static let firmwareEnd: UInt64 = 0x10_0000
 }

@@ -24,6 +24,9 @@ struct ZeroPage {
     put(littleEndian(gpa >> 32, 4), at: 0xc8)
   }
 
+  /// Where ACPI's root pointer is, for kernels that do not search (boot protocol 2.14 and later; others find it).
+  mutating func set(acpiPointer gpa: UInt64) { put(littleEndian(gpa, 8), at: 0x70) }
+
   mutating func set(initrd gpa: UInt64, count: Int) {
     put(littleEndian(gpa, 4), at: 0x218)
     put(littleEndian(UInt64(count), 4), at: 0x21c)

@@ -3,6 +3,9 @@ public struct RealTimeClock: Hashable, Sendable {
   public static let indexPort: UInt16 = 0x70
   public static let dataPort: UInt16 = 0x71
 
+  /// Which byte tells the century.
+  public static let centuryIndex: UInt8 = 0x32
+
   private static let indexMask: UInt8 = 0x7f
   private var index: UInt8 = 0
   private var memory = [UInt8](repeating: 0, count: 128)
@@ -24,7 +27,7 @@ public struct RealTimeClock: Hashable, Sendable {
 
   public mutating func write(_ value: UInt8) {
     // What tells time or state is not set by the guest.
-    if index > 0x0d, index != 0x32 { memory[Int(index)] = value }
+    if index > 0x0d, index != Self.centuryIndex { memory[Int(index)] = value }
   }
 
   /// `time` is in seconds since 1970.
@@ -39,7 +42,7 @@ public struct RealTimeClock: Hashable, Sendable {
     case 0x07: return Self.decimal(date.day)
     case 0x08: return Self.decimal(date.month)
     case 0x09: return Self.decimal(date.year % 100)
-    case 0x32: return Self.decimal(date.year / 100)
+    case Self.centuryIndex: return Self.decimal(date.year / 100)
     // Not being updated, at the usual rate; 24 hours, in decimal digits; no interrupt; the battery is good.
     case 0x0a: return 0x26
     case 0x0b: return 0x02
