@@ -23,8 +23,8 @@ struct RecordCommand: ParsableCommand {
         "in a schedule that can be repeated; --seed gives others", "pagetape record --guest brief --vcpus 3 --schedule serial -o serial.tape"),
       Help.Example("record a kernel's boot", "pagetape record --kernel /boot/vmlinuz --initrd initrd.cpio -o linux.tape"),
       Help.Example(
-        "find out who writes to its code from then on",
-        "pagetape record --kernel vmlinuz --protect kernel-text --protect-from @start_kernel --symbols System.map -o text.tape"),
+        "and who writes to its code ('guests FILE --symbols' makes the map)",
+        "pagetape record --kernel bz --protect kernel-text --symbols map -o k.tape"),
       Help.Example("keep the last half minute of a long run", "pagetape record --guest kernel.elf --last 30s -o tail.tape")))
 
   @Option(help: ArgumentHelp("A built-in guest, or a file.", valueName: "name|file"), completion: .list(BuiltinGuest.all.map(\.name))) var guest: String?
