@@ -49,7 +49,7 @@ struct StyleTests {
       ("Sources/Trace/TraceFile/", recording.union(analysis)),
       ("Sources/Trace/ELFFormat/", recording.union(analysis).union(["TraceEvents", "TreeFormat", "TraceFormat", "TraceFile", "Glibc"])),
       ("Sources/Recording/Hypervisor/", analysis.union(["CKVM", "KVM", "Runner", "TraceFormat", "TraceFile", "Glibc"])),
-      ("Sources/Recording/LinuxBoot/", ["CKVM", "KVM", "Hypervisor", "Runner", "PCDevices", "Completions", "TraceEvents", "TraceFormat", "TraceFile"]),
+      ("Sources/Recording/LinuxBoot/", ["CKVM", "KVM", "Hypervisor", "Runner", "Completions", "TraceEvents", "TraceFormat", "TraceFile"]),
       ("Sources/Recording/PCDevices/", recording.union(["TraceEvents", "TraceFormat", "TraceFile", "Glibc"])),
       ("Sources/Recording/Completions/", recording.subtracting(["X86"]).union(["TraceEvents", "TraceFormat", "TraceFile", "Glibc"])),
       ("Sources/Recording/SavedMachines/", recording.union(["TraceEvents", "TraceFormat", "TraceFile", "Glibc"])),
