@@ -10,8 +10,10 @@ import Testing
   static func has(_ name: String) -> Bool { FileManager.default.fileExists(atPath: folder.appendingPathComponent(name).path) }
   static var canRecord: Bool { FileManager.default.isWritableFile(atPath: "/dev/kvm") }
 
-  /// Types a line each time the console shows its text, and gives what the tool said.
-  private static func session(_ arguments: [String], _ lines: [(after: String, type: String)], seconds: Double) throws -> Tool.Result {
+  /// Types a line each time the console shows its text, interrupts once it shows the last one, and gives what the tool said.
+  private static func session(
+    _ arguments: [String], _ lines: [(after: String, type: String)] = [], interruptAfter last: String? = nil, seconds: Double
+  ) throws -> Tool.Result {
     let folder = try Folder()
     let output = folder.file("out"), error = folder.file("err")
     let process = Process()
@@ -24,9 +26,16 @@ import Testing
     process.standardInput = input
     try process.run()
     let limit = Date().addingTimeInterval(seconds)
+    func wait(for text: String) throws {
+      while process.isRunning, Date() < limit, !(String(decoding: try Data(contentsOf: output), as: UTF8.self).contains(text)) { usleep(50_000) }
+    }
     for line in lines {
-      while process.isRunning, Date() < limit, !(String(decoding: try Data(contentsOf: output), as: UTF8.self).contains(line.after)) { usleep(50_000) }
+      try wait(for: line.after)
       if process.isRunning { try input.fileHandleForWriting.write(contentsOf: Data(line.type.utf8)) }
+    }
+    if let last {
+      try wait(for: last)
+      process.interrupt()
     }
     while process.isRunning, Date() < limit { usleep(50_000) }
     if process.isRunning { process.terminate() }
@@ -61,25 +70,18 @@ import Testing
     let names = try Tool.run("guests", kernel, "--symbols").output
     #expect(names.contains(" T start_kernel\n") && names.contains(" T _etext\n"))
     try Data(names.utf8).write(to: map)
-    let process = try Tool.start(
-      [
-        "record", "--kernel", kernel, "--memory", "128M", "--append", "acpi=force pagetape.test", "--protect", "do_one_initcall", "--protect", "sys_call_table",
-        "--protect-from", "@start_kernel", "--symbols", map.path, "-o", trace,
-      ], output: folder.file("out"), error: folder.file("err"))
     // The first line comes within seconds even where KVM emulates, and this one a little later; then it is told to stop.
-    let limit = Date().addingTimeInterval(300)
-    var text = ""
-    while process.isRunning, Date() < limit, !text.contains("ftrace: allocated") {
-      usleep(100_000)
-      text = String(decoding: try Data(contentsOf: folder.file("out")), as: UTF8.self)
-    }
-    process.interrupt()
-    process.waitUntilExit()
+    let recorded = try Self.session(
+      [
+        "record", "--kernel", kernel, "--memory", "128M", "--append", "acpi=force pagetape.test", "--protect", "do_one_initcall", "--protect",
+        "sys_call_table", "--protect-from", "@start_kernel", "--symbols", map.path, "-o", trace,
+      ], interruptAfter: "ftrace: allocated", seconds: 300)
+    let text = recorded.output
     #expect(text.contains("Linux version"))
     #expect(text.contains("pagetape.test"))
     for table in ["RSDP", "XSDT", "FACP", "DSDT", "FACS", "APIC"] { #expect(text.contains("ACPI: \(table) 0x"), "the kernel finds \(table)") }
     for complaint in ["ACPI Error", "ACPI BIOS", "ACPI Warning"] { #expect(!text.contains(complaint), "\(text)") }
-    #expect(process.terminationStatus == 0)
+    #expect(recorded.status == 0, "\(recorded.error)")
     let info = try Tool.run("info", trace)
     #expect(info.output.contains("complete, ended: interrupted"))
     let replayed = try Tool.run("replay", trace, "--symbols", map.path, "--write-allow", allowed)

@@ -42,7 +42,7 @@ struct BlameCommand: ParsableCommand {
   private func bytes(_ symbols: GuestSymbols?) throws -> GuestBytes {
     if let bytes = GuestBytes(argument: address) { return bytes }
     guard let symbols else { throw Failure(Self.expected(address)) }
-    let range = try SymbolArgument(address, in: symbols, file: names.symbols ?? "").bytes(in: symbols, limit: GuestBytes.longest)
+    let range = try SymbolArgument(address, in: NamedSymbols(symbols: symbols, file: names.symbols ?? "")).bytes(limit: GuestBytes.longest)
     guard let bytes = GuestBytes(start: range.start, length: range.length) else { throw Failure(Self.expected(address)) }
     return bytes
   }

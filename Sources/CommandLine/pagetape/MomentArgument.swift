@@ -1,6 +1,5 @@
 import ArgumentParser
 import Runner
-import Symbols
 
 /// A moment of a kernel's run: `boot`, `@SYMBOL` or `@ADDRESS`, or a text on its console.
 enum MomentArgument: ExpressibleByArgument {
@@ -35,15 +34,7 @@ enum MomentArgument: ExpressibleByArgument {
     case .console(let text): return .console(text)
     case .symbol(let name):
       guard let symbols else { throw Failure("'@\(name)' needs --symbols") }
-      return .address(try symbols.argument(name).address)
+      return .address(try SymbolArgument(name, in: symbols).address)
     }
   }
-}
-
-/// Symbols, and the file that they are of.
-struct NamedSymbols {
-  var symbols: GuestSymbols
-  var file: String
-
-  func argument(_ text: String) throws -> SymbolArgument { try SymbolArgument(text, in: symbols, file: file) }
 }

@@ -54,9 +54,9 @@ struct ProtectOptions: ParsableArguments {
   private static func range(_ what: String, _ symbols: NamedSymbols?) throws -> GuestRange {
     if let range = numbered(what) { return range }
     guard let symbols else { throw Failure("--protect \(what) needs --symbols") }
-    guard what == kernelText else { return try symbols.argument(what).bytes(in: symbols.symbols, limit: .max) }
+    guard what == kernelText else { return try SymbolArgument(what, in: symbols).bytes(limit: .max) }
     // The labels that the kernel's linker script puts around its code.
-    let (start, end) = (try symbols.argument("_stext").address, try symbols.argument("_etext").address)
+    let (start, end) = (try SymbolArgument("_stext", in: symbols).address, try SymbolArgument("_etext", in: symbols).address)
     guard start < end, let gpa = symbols.symbols.gpa(of: start), symbols.symbols.gpa(of: end - 1) == gpa + (end - 1 - start) else {
       let labels = "_stext, \(Hex.text(start)), and _etext, \(Hex.text(end))"
       throw Failure("\(symbols.file): no code lies between \(labels); --symbols-offset says where in memory it is")

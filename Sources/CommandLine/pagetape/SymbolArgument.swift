@@ -3,6 +3,12 @@ import Reports
 import Symbols
 import TraceEvents
 
+/// Symbols, and the file that they are of.
+struct NamedSymbols {
+  var symbols: GuestSymbols
+  var file: String
+}
+
 /// Guest memory by a symbol's name: `name`, all of it; `name+OFFSET`, one byte, as the outputs write it; `name+OFFSET+LENGTH`.
 struct SymbolArgument {
   /// Linear, of the first byte.
@@ -11,9 +17,10 @@ struct SymbolArgument {
   let length: UInt64
   private let argument: String
   private let name: String
-  private let file: String
+  private let source: NamedSymbols
 
-  init(_ argument: String, in symbols: GuestSymbols, file: String) throws {
+  init(_ argument: String, in source: NamedSymbols) throws {
+    let (symbols, file) = (source.symbols, source.file)
     // A name may hold a plus itself, as those of C++ operators do.
     let parts = argument.split(separator: "+", omittingEmptySubsequences: false)
     let numbers = parts.dropFirst().suffix(2).reversed().prefix { Numbers.value($0) != nil }.reversed().compactMap(Numbers.value)
@@ -37,11 +44,12 @@ struct SymbolArgument {
     self.length = length
     self.argument = argument
     self.name = name
-    self.file = file
+    self.source = source
   }
 
   /// Where it is in guest-physical memory; an error where it has more than `limit` bytes.
-  func bytes(in symbols: GuestSymbols, limit: UInt64) throws -> GuestRange {
+  func bytes(limit: UInt64) throws -> GuestRange {
+    let (symbols, file) = (source.symbols, source.file)
     guard length <= limit else {
       throw Failure("\(file): '\(argument)' has \(Count.text(length, "byte")); up to \(limit) can be asked for, as in \(name)+0+\(limit)")
     }

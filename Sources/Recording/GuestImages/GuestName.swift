@@ -12,7 +12,8 @@ public struct GuestName: Hashable, Sendable {
   /// A line of a map of symbols, as `nm -S` writes it.
   public var line: String { "\(Self.padded(address)) \(Self.padded(size)) \(letter) \(name)" }
 
-  private static func padded(_ value: UInt64) -> String {
+  /// An address or a size as nm writes it.
+  package static func padded(_ value: UInt64) -> String {
     let digits = String(value, radix: 16)
     return String(repeating: "0", count: 16 - digits.count) + digits
   }

@@ -8,7 +8,7 @@ extension HypervisorCore {
   /// Registration is locked then, with no entry point: nobody in the guest can change what is protected. Called while no vCPU is in the guest.
   public mutating func protect(_ plan: ProtectionPlan, host: inout some HypervisorHost) throws(ProtectionPlanError) {
     guard registration.basePointer == nil, !registration.isLocked else { throw .alreadyRegistered }
-    for range in plan.ranges + [plan.tree] where !configuration.isRAM(gpa: range.start, length: range.length) { throw .noSuchMemory(range) }
+    for range in plan.memory where !configuration.isRAM(gpa: range.start, length: range.length) { throw .noSuchMemory(range) }
     for node in plan.nodes { host.writeMemory(gpa: node.gpa, node.node.page) }
     var end: UInt64 = 0
     for range in plan.ranges {

@@ -21,6 +21,9 @@ public struct ProtectionPlan: Hashable, Sendable {
   /// The pages that the tree takes.
   public var tree: GuestRange { GuestRange(start: nodes[0].gpa, length: UInt64(nodes.count) * guestPageSize) }
 
+  /// All that must be there of guest memory.
+  package var memory: [GuestRange] { ranges + [tree] }
+
   /// A tree in as many pages from `start` on as it takes. Writes to the bytes of `ranges`, which may overlap, are answered with `action`.
   public init(protecting ranges: [GuestRange], action: AlertAction = .notify, treeAt start: UInt64) throws(ProtectionPlanError) {
     precondition(start % guestPageSize == 0, "a tree starts with a page")

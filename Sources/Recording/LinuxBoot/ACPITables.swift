@@ -4,8 +4,6 @@ import PCDevices
 ///
 /// One piece of memory: the root pointer, and behind it all that it leads to.
 enum ACPITables {
-  private static let interruptController: UInt64 = 0xfec0_0000
-  private static let localController: UInt64 = 0xfee0_0000
   /// The control structure's alignment (section 5.2.10); more than the others ask for.
   private static let alignment = 64
 
@@ -130,10 +128,10 @@ enum ACPITables {
   /// KVM leads line n to input n of the I/O APIC (`default_routing` in arch/x86/kvm), line 0, which is the timer's, too: nothing to override there.
   private static func multipleAPIC(_ vcpuCount: Int) -> [UInt8] {
     // The old interrupt controllers are there, too (PCAT_COMPAT).
-    var body = littleEndian(localController, 4) + littleEndian(1, 4)
+    var body = littleEndian(ProcessorTable.localController, 4) + littleEndian(1, 4)
     // Usable; processor and APIC have the same number.
     for number in 0..<vcpuCount { body += [0, 8, UInt8(number), UInt8(number)] + littleEndian(1, 4) }
-    body += [1, 12, 0, 0] + littleEndian(interruptController, 4) + littleEndian(0, 4)
+    body += [1, 12, 0, 0] + littleEndian(ProcessorTable.interruptController, 4) + littleEndian(0, 4)
     // ISA's line of ACPI's events is triggered by its level, and active high.
     body += [2, 10, 0, UInt8(PowerManagement.line)] + littleEndian(UInt64(PowerManagement.line), 4) + littleEndian(0xd, 2)
     // NMI at every processor's local line 1.

@@ -1,3 +1,5 @@
+import ELFFormat
+
 /// Where a kernel's tables of symbols are, and what they say.
 ///
 /// Linux's build (scripts/kallsyms.c) leaves them one behind the other, each at a multiple of 8, and nothing says where. In Linux 4.6 to 6.x these are,
@@ -231,9 +233,6 @@ extension Int {
 extension [UInt8] {
   /// A little-endian word of `size` bytes, nil where there is none.
   fileprivate func word(_ at: Int, _ size: Int) -> UInt64? {
-    guard at >= 0, at <= count - size else { return nil }
-    var value: UInt64 = 0
-    for index in (0..<size).reversed() { value = value << 8 | UInt64(self[at + index]) }
-    return value
+    at >= 0 && at <= count - size ? field(at, size) : nil
   }
 }

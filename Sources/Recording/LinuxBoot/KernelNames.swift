@@ -1,3 +1,5 @@
+import GuestImages
+
 /// The symbols that a kernel holds within itself, for its own messages (`CONFIG_KALLSYMS`): what a System.map would say, where a distribution ships none.
 public struct KernelNames: Sendable {
   public struct Symbol: Hashable, Sendable {
@@ -40,8 +42,5 @@ public struct KernelNames: Sendable {
 
 extension KernelNames.Symbol {
   /// A line of a System.map.
-  public var line: String {
-    let digits = String(address, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits + " \(type) " + name
-  }
+  public var line: String { "\(GuestName.padded(address)) \(type) \(name)" }
 }

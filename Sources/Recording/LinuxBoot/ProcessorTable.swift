@@ -1,8 +1,8 @@
 /// The tables by which a PC tells of its processors and interrupt lines (Intel, MultiProcessor Specification 1.4): a pointer that is found by its
 /// signature, and behind it the configuration.
 enum ProcessorTable {
-  private static let interruptController: UInt64 = 0xfec0_0000
-  private static let localController: UInt64 = 0xfee0_0000
+  static let interruptController: UInt64 = 0xfec0_0000
+  static let localController: UInt64 = 0xfee0_0000
   private static let lineCount = 16
   /// In the version that KVM's local and I/O controllers report.
   private static let localVersion: UInt8 = 0x14

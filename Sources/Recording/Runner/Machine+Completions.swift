@@ -17,7 +17,9 @@ extension Machine {
         try noteHalt(unit)
         return false
       case .emulationFailure(let bytes) where platform.isEmulated: return try complete(bytes, unit)
-      case .debug where unit.vcpu.breakpoints.contains(unit.vcpu.instructionPointer): return try passBreakpoint(unit, platform)
+      case .debug where unit.vcpu.breakpoints.contains(unit.vcpu.instructionPointer):
+        try passBreakpoint(unit, platform)
+        return true
       default: return false
       }
     } catch {
@@ -27,18 +29,17 @@ extension Machine {
   }
 
   /// Stopped before the instruction at a breakpoint: a moment that is waited for, or the page-fault handler.
-  private func passBreakpoint(_ unit: VCPUUnit, _ platform: Platform) throws(KVMError) -> Bool {
+  private func passBreakpoint(_ unit: VCPUUnit, _ platform: Platform) throws(KVMError) {
     platform.reach(unit.vcpu.instructionPointer)
     try setBreakpoints(unit)
-    guard unit.vcpu.breakpoints.contains(unit.vcpu.instructionPointer) else { return true }
+    guard unit.vcpu.breakpoints.contains(unit.vcpu.instructionPointer) else { return }
     if try !completeSystemCall(unit) { unit.isAtBreakpoint = true }
-    return true
   }
 
   /// Has the vCPU stop where something waits for it.
   func setBreakpoints(_ unit: VCPUUnit) throws(KVMError) {
     guard let platform else { return }
-    try unit.vcpu.setBreakpoints((unit.faultHandler.map { [$0] } ?? []) + platform.awaitedAddresses.filter { $0 != unit.faultHandler })
+    try unit.vcpu.setBreakpoints([unit.faultHandler].compactMap(\.self) + platform.awaitedAddresses)
   }
 
   /// Goes into the guest, past the instruction that the vCPU stopped before at its breakpoint.

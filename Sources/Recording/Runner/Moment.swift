@@ -15,9 +15,7 @@ struct MomentWatch {
   private var text: TextWatch?
   /// The address that is yet to be reached.
   private(set) var awaited: UInt64?
-  private var isDue = false
-  /// It came, and was taken.
-  private(set) var isOver = false
+  private(set) var isDue = false
 
   init(_ moment: Moment) {
     switch moment {
@@ -37,12 +35,5 @@ struct MomentWatch {
     guard awaited == address else { return }
     awaited = nil
     isDue = true
-  }
-
-  /// True once, when it has come.
-  mutating func takeDue() -> Bool {
-    guard isDue else { return false }
-    (isDue, isOver) = (false, true)
-    return true
   }
 }

@@ -22,8 +22,8 @@ import SavedMachines
   private var devices: PCDevices
   private var isLineUp = false
   private var panic = TextWatch(Platform.panicText)
-  private var snapshotWatch: MomentWatch?
-  private var protectionWatch: MomentWatch?
+  /// What was asked for and is still to be done.
+  private var watches: [RecordingSummary.Request: MomentWatch] = [:]
   let snapshot: SnapshotRequest?
   let protection: ProtectionRequest?
   let start: SavedMachine?
@@ -33,9 +33,9 @@ import SavedMachines
     isEmulated = kind == .emulating
     start = options.start
     snapshot = options.snapshot
-    snapshotWatch = options.snapshot.map { MomentWatch($0.moment) }
+    watches[.snapshot] = options.snapshot.map { MomentWatch($0.moment) }
     protection = options.protection
-    protectionWatch = options.protection.map { MomentWatch($0.moment) }
+    watches[.protection] = options.protection.map { MomentWatch($0.moment) }
     let hasTimer = kind == .emulating
     guard let start = options.start else {
       devices = PCDevices(hasTimer: hasTimer)
@@ -58,38 +58,34 @@ import SavedMachines
 
   /// What is to be kept of the devices where a snapshot is due; nil where none is. True once.
   func takeDueSnapshot() -> [UInt8]? {
-    lock.locked { snapshotWatch?.takeDue() == true ? devices.state(now: monotonicNanoseconds()) : nil }
+    lock.locked { isDue(.snapshot) ? devices.state(now: monotonicNanoseconds()) : nil }
   }
 
   /// What is to be protected now, if anything. Once.
   func takeDueProtection() -> ProtectionPlan? {
-    lock.locked { protectionWatch?.takeDue() == true ? protection?.plan : nil }
+    lock.locked { isDue(.protection) ? protection?.plan : nil }
+  }
+
+  /// True once, when its moment has come. Under `lock`.
+  private func isDue(_ request: RecordingSummary.Request) -> Bool {
+    guard watches[request]?.isDue == true else { return false }
+    watches[request] = nil
+    return true
   }
 
   /// What was asked for at a moment that never came.
   var missed: Set<RecordingSummary.Request> {
-    lock.locked {
-      var missed: Set<RecordingSummary.Request> = []
-      if snapshotWatch?.isOver == false { missed.insert(.snapshot) }
-      if protectionWatch?.isOver == false { missed.insert(.protection) }
-      return missed
-    }
+    lock.locked { Set(watches.keys) }
   }
 
   /// Where vCPUs are to stop for a moment that has not come.
   var awaitedAddresses: [UInt64] {
-    lock.locked {
-      let addresses = [snapshotWatch?.awaited, protectionWatch?.awaited].compactMap(\.self)
-      return addresses.count == 2 && addresses[0] == addresses[1] ? [addresses[0]] : addresses
-    }
+    lock.locked { watches.values.compactMap(\.awaited) }
   }
 
   /// Takes in where a vCPU stopped.
   func reach(_ address: UInt64) {
-    lock.locked {
-      snapshotWatch?.reach(address)
-      protectionWatch?.reach(address)
-    }
+    lock.locked { for request in watches.keys { watches[request]?.reach(address) } }
   }
 
   /// Whether the guest said that it cannot go on.
@@ -116,8 +112,7 @@ import SavedMachines
         case .none: break
         case .sent(let byte):
           _ = panic.take(byte)
-          snapshotWatch?.take(byte)
-          protectionWatch?.take(byte)
+          for request in watches.keys { watches[request]?.take(byte) }
           sent.append(byte)
         case .reset: ending = .reset
         case .powerOff: ending = .powerOff

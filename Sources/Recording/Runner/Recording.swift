@@ -68,8 +68,7 @@ public enum Recording {
     }
     if let protection = options.pc?.protection {
       guard options.writes == .protected else { throw .usage("memory is protected where writes to it trap") }
-      let ranges = protection.plan.ranges + [protection.plan.tree]
-      if let range = ranges.first(where: { $0.start > options.memorySize || $0.length > options.memorySize - $0.start }) {
+      if let range = protection.plan.memory.first(where: { $0.start > options.memorySize || $0.length > options.memorySize - $0.start }) {
         throw .usage("\(ProtectionPlanError.noSuchMemory(range))")
       }
     }

@@ -89,10 +89,9 @@ int ckvm_get_fpu(int vcpu, struct kvm_fpu *out);
 int ckvm_set_fpu(int vcpu, const struct kvm_fpu *in);
 int ckvm_get_vcpu_events(int vcpu, struct kvm_vcpu_events *out);
 int ckvm_set_vcpu_events(int vcpu, const struct kvm_vcpu_events *in);
-/* KVM_SET_GUEST_DEBUG: an exit after each instruction, and one before the instruction at a guest-virtual address, or neither. */
-/* What a CPU's debug registers hold. */
+/* KVM_SET_GUEST_DEBUG: an exit after each instruction, and one before each of the instructions at guest-virtual addresses, at most
+   CKVM_BREAKPOINT_LIMIT: as many as a CPU has debug registers for. */
 #define CKVM_BREAKPOINT_LIMIT 4
-/* Breakpoints on execution. */
 int ckvm_set_guest_debug(int vcpu, int steps, const uint64_t *breakpoints, uint32_t count);
 /* How many of them were read or set: KVM stops at the first that it does not know. At most CKVM_MSR_LIMIT. */
 int ckvm_get_msrs(int vcpu, struct kvm_msr_entry *entries, uint32_t count);
