@@ -18,7 +18,9 @@ struct LateDecider: VCPUDecider {
     core = try CoreDecider(options)
   }
 
-  mutating func start(rip: UInt64, argument: UInt64, host: inout some HypervisorHost) { core.start(rip: rip, argument: argument, host: &host) }
+  mutating func start(_ vcpu: Int, rip: UInt64, argument: UInt64, host: inout some HypervisorHost) {
+    core.start(vcpu, rip: rip, argument: argument, host: &host)
+  }
 
   mutating func handle(_ input: HypervisorInput, on vcpu: Int, host: inout some HypervisorHost) {
     core.handle(input, on: vcpu, host: &host)

@@ -56,10 +56,10 @@ struct Recorded {
   }
 
   /// A guest with a PC's devices.
-  init(_ image: GuestImage, pc: PCOptions, ramBytes: UInt64 = 16 << 20) throws {
+  init(_ image: GuestImage, pc: PCOptions, vcpus: Int = 1, ramBytes: UInt64 = 16 << 20) throws {
     let path = temporaryPath()
     defer { _ = unsafe unlink(path) }
-    var options = RecordingOptions(image: image, vcpuCount: 1, output: path)
+    var options = RecordingOptions(image: image, vcpuCount: vcpus, output: path)
     options.memorySize = ramBytes
     options.pc = pc
     options.writes = pc.protection == nil ? .pages : .protected

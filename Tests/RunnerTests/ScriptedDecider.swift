@@ -18,8 +18,8 @@ struct ScriptedDecider: VCPUDecider {
   var digests: [Int: RegisterSnapshot] = [:]
   var mismatches = 0
 
-  mutating func start(rip: UInt64, argument: UInt64, host: inout some HypervisorHost) {
-    host.prepareStart(0, rip: rip, argument: argument)
+  mutating func start(_ vcpu: Int, rip: UInt64, argument: UInt64, host: inout some HypervisorHost) {
+    host.prepareStart(vcpu, rip: rip, argument: argument)
   }
 
   mutating func step(_ vcpu: Int, readiness: VCPUReadiness, host: inout some HypervisorHost) -> Directive {

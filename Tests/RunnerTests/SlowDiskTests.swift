@@ -31,7 +31,9 @@ private struct HoldingDecider: VCPUDecider {
 
   var outcome: (reason: EndReason, detail: String)? { script.outcome }
 
-  mutating func start(rip: UInt64, argument: UInt64, host: inout some HypervisorHost) { script.start(rip: rip, argument: argument, host: &host) }
+  mutating func start(_ vcpu: Int, rip: UInt64, argument: UInt64, host: inout some HypervisorHost) {
+    script.start(vcpu, rip: rip, argument: argument, host: &host)
+  }
 
   mutating func step(_ vcpu: Int, readiness: VCPUReadiness, host: inout some HypervisorHost) -> Directive {
     script.step(vcpu, readiness: readiness, host: &host)

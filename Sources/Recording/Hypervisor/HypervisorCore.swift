@@ -38,10 +38,10 @@ public struct HypervisorCore: Sendable {
     traces = TraceService(isActive: configuration.canTrace)
   }
 
-  /// Starts vCPU 0, on the host's behalf, at `rip` with `argument` (`HypervisorHost.prepareStart`). It comes online in its first `step`, as
-  /// every other vCPU does. Called once, before any other method.
-  public mutating func start(rip: UInt64, argument: UInt64, host: inout some HypervisorHost) {
-    start(0, rip: rip, argument: argument, sender: Event.host, cause: 0, host: &host)
+  /// Starts a vCPU, on the host's behalf, at `rip` with `argument` (`HypervisorHost.prepareStart`). It comes online in its first `step`, as
+  /// every other one does. Called once for vCPU 0, before any other method, and for others where the guest starts them in a way that the core has no part in.
+  public mutating func start(_ vcpu: Int = 0, rip: UInt64, argument: UInt64, host: inout some HypervisorHost) {
+    start(vcpu, rip: rip, argument: argument, sender: Event.host, cause: 0, host: &host)
   }
 
   // MARK: What happened

@@ -31,6 +31,13 @@ extension VCPU {
     unsafe ckvm_sync_regs(run).pointee.rip
   }
 
+  /// The guest-virtual address of what is executed next: the instruction pointer, and in 16-bit code its segment's base.
+  public var linearInstructionPointer: UInt64 {
+    // SAFETY: reads of the shared page.
+    let code = unsafe ckvm_sync_sregs(run).pointee.cs
+    return code.l != 0 ? instructionPointer : code.base &+ instructionPointer
+  }
+
   /// The current privilege level: that of the stack segment.
   public var privilegeLevel: UInt8 {
     // SAFETY: a read of the shared page.

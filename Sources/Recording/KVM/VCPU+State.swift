@@ -8,19 +8,33 @@ extension VCPU {
     return UInt64(max(0, seam.perform(.getTSCFrequency) { ckvm_get_tsc_khz(number) }))
   }
 
-  /// Whether it waits for an interrupt, in the kernel.
-  public func isHalted() throws(KVMError) -> Bool { try runState() == UInt32(KVM_MP_STATE_HALTED) }
+  /// What a vCPU of a machine with interrupt controllers does in the kernel (`KVM_GET_MP_STATE`, Documentation/virt/kvm/api.rst, 4.38).
+  public enum Activity: Hashable, Sendable {
+    case runs
+    /// Until an interrupt.
+    case halted
+    /// Until another one's INIT, as those beside the first do.
+    case awaitsInit
+    /// Until another one's SIPI: nothing is executed before it, and the place where it starts is not known.
+    case awaitsStart
+  }
 
-  /// Whether it runs or has run: those beside the first one wait until another starts them.
-  public func hasStarted() throws(KVMError) -> Bool {
-    let state = try runState()
-    return state == UInt32(KVM_MP_STATE_RUNNABLE) || state == UInt32(KVM_MP_STATE_HALTED)
+  /// What it does, once it has taken an INIT or a SIPI that is there for it. It waits for the vCPU's own thread to come out of the guest.
+  public func activity() throws(KVMError) -> Activity {
+    switch Int32(bitPattern: try runState()) {
+    case KVM_MP_STATE_HALTED: return .halted
+    case KVM_MP_STATE_UNINITIALIZED: return .awaitsInit
+    case KVM_MP_STATE_INIT_RECEIVED: return .awaitsStart
+    default: return .runs
+    }
   }
 
   private func runState() throws(KVMError) -> UInt32 {
     let number = descriptor.number
     var state: UInt32 = 0
     try seam.call(.getMPState, "vCPU \(id)") { unsafe ckvm_get_mp_state(number, &state) }
+    // What it has taken changed its registers.
+    if unsafe ckvm_dirty_regs(run) == 0 { try load() }
     return state
   }
 
@@ -65,11 +79,11 @@ extension VCPU {
   public func saveWhole(_ numbers: [UInt32]) throws(KVMError) -> [[UInt8]] {
     let number = descriptor.number
     var control = kvm_xcrs(), local = kvm_lapic_state(), debug = kvm_debugregs()
-    var run: UInt32 = 0
+    // First: an INIT or a SIPI that is there is taken, which changes everything else.
+    let state = try runState()
     try seam.call(.getXCRs) { unsafe ckvm_get_xcrs(number, &control) }
     try seam.call(.getLocalAPIC) { unsafe ckvm_get_lapic(number, &local) }
     try seam.call(.getDebugRegisters) { unsafe ckvm_get_debugregs(number, &debug) }
-    try seam.call(.getMPState) { unsafe ckvm_get_mp_state(number, &run) }
     // One by one: what a KVM lists it need not let be read.
     var registers: [UInt8] = []
     for msr in numbers {
@@ -84,14 +98,14 @@ extension VCPU {
       StateBytes.of(ckvm_sync_regs(self.run).pointee), StateBytes.of(system), StateBytes.of(ckvm_sync_events(self.run).pointee),
     ]
     return shared + [
-      try extendedState(), StateBytes.of(control), StateBytes.of(local), StateBytes.of(debug), StateBytes.of(run), registers,
+      try extendedState(), StateBytes.of(control), StateBytes.of(local), StateBytes.of(debug), StateBytes.of(state), registers,
     ]
   }
 
   /// Puts it back, in the order in which the parts depend on each other; false where it is not such a state.
   public func restoreWhole(_ parts: [[UInt8]]) throws(KVMError) -> Bool {
-    guard parts.count == 9, let registers = StateBytes.value(parts[0], kvm_regs()), var system = StateBytes.value(parts[1], kvm_sregs()),
-      let events = StateBytes.value(parts[2], kvm_vcpu_events()), var control = StateBytes.value(parts[4], kvm_xcrs()),
+    guard parts.count == 9, var registers = StateBytes.value(parts[0], kvm_regs()), var system = StateBytes.value(parts[1], kvm_sregs()),
+      var events = StateBytes.value(parts[2], kvm_vcpu_events()), var control = StateBytes.value(parts[4], kvm_xcrs()),
       var local = StateBytes.value(parts[5], kvm_lapic_state()), var debug = StateBytes.value(parts[6], kvm_debugregs()),
       let state = StateBytes.value(parts[7], UInt32(0)), parts[3].count == MemoryLayout<kvm_xsave>.size
     else { return false }
@@ -110,11 +124,11 @@ extension VCPU {
     try seam.call(.setLocalAPIC) { unsafe ckvm_set_lapic(number, &local) }
     try seam.call(.setDebugRegisters) { unsafe ckvm_set_debugregs(number, &debug) }
     try seam.call(.setMPState) { ckvm_set_mp_state(number, state) }
-    // SAFETY: stores to the shared page.
-    unsafe ckvm_sync_regs(run).pointee = registers
-    unsafe ckvm_sync_sregs(run).pointee = system
-    unsafe ckvm_sync_events(run).pointee = events
-    unsafe ckvm_mark_dirty_regs(run, UInt64(CKVM_SYNC_REGS | CKVM_SYNC_SREGS | CKVM_SYNC_EVENTS))
+    // Not by the shared page: what is to be set there is set late, over what another vCPU's SIPI sets meanwhile.
+    try seam.call(.setRegisters) { unsafe ckvm_set_regs(number, &registers) }
+    try seam.call(.setSystemRegisters) { unsafe ckvm_set_sregs(number, &system) }
+    try seam.call(.setEvents) { unsafe ckvm_set_vcpu_events(number, &events) }
+    try load()
     return true
   }
 }

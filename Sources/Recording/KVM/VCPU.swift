@@ -54,7 +54,7 @@ import Glibc
   var run: UnsafeMutablePointer<kvm_run> { unsafe shared.address.assumingMemoryBound(to: kvm_run.self) }
 
   /// Fills the shared page with the registers that the kernel has, so that it holds them before the first run too.
-  private func load() throws(KVMError) {
+  func load() throws(KVMError) {
     let number = descriptor.number
     // SAFETY: the pointers are into the shared page.
     try seam.call(.getRegisters) { unsafe ckvm_get_regs(number, ckvm_sync_regs(run)) }

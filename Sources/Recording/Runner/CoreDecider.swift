@@ -18,8 +18,8 @@ package struct CoreDecider: VCPUDecider {
         canTrace: options.writes != .pages))
   }
 
-  package mutating func start(rip: UInt64, argument: UInt64, host: inout some HypervisorHost) {
-    core.start(rip: rip, argument: argument, host: &host)
+  package mutating func start(_ vcpu: Int, rip: UInt64, argument: UInt64, host: inout some HypervisorHost) {
+    core.start(vcpu, rip: rip, argument: argument, host: &host)
   }
 
   package mutating func handle(_ input: HypervisorInput, on vcpu: Int, host: inout some HypervisorHost) {

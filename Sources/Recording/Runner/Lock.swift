@@ -23,6 +23,13 @@ import Glibc
     defer { unlock() }
     return try body()
   }
+
+  /// Lets others have it meanwhile. Called by its holder.
+  func unlocked<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
+    unlock()
+    defer { lock() }
+    return try body()
+  }
 }
 
 /// What threads that hold a lock wait on until another thread that holds it says that something changed.

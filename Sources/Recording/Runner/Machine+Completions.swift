@@ -14,7 +14,7 @@ extension Machine {
       if platform.isEmulated, exit == .interrupted || unit.faultHandler == nil { try watchSystemCalls(unit) }
       switch exit {
       case .interrupted:
-        try noteHalt(unit)
+        try look(unit)
         return false
       case .emulationFailure(let bytes) where platform.isEmulated: return try complete(bytes, unit)
       case .debug where unit.vcpu.breakpoints.contains(unit.vcpu.instructionPointer):

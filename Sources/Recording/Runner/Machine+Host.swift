@@ -100,8 +100,8 @@ extension Machine {
   }
 
   func prepareStart(_ vcpu: Int, rip: UInt64, argument: UInt64) {
-    // One that goes on from a snapshot has its registers, and the others of a PC wait in KVM until the guest starts them.
-    if platform?.start != nil || image.boot != nil && vcpu > 0 { return }
+    // One that goes on from a snapshot has its registers, and where the others of a PC start the guest has told KVM.
+    if platform?.start != nil || platform != nil && vcpu > 0 { return }
     start(units[vcpu], image.boot ?? BootState(vcpu: vcpu, vcpuCount: units.count, entry: rip, argument: argument, ramBytes: ram.range.length))
   }
 

@@ -43,17 +43,51 @@ extension Machine {
     }
   }
 
-  /// After a kick: ends the session where no vCPU will ever run again. Under `lock`, on the vCPU's own thread.
-  func noteHalt(_ unit: VCPUUnit) throws(KVMError) {
-    guard platform != nil else { return }
-    // With interrupts off only an NMI could wake it, and nobody sends one.
-    let isHalted = try unit.vcpu.isHalted()
-    unit.isHaltedForGood = isHalted && !unit.vcpu.registers.interruptsEnabled
-    guard unit.isHaltedForGood else { return }
-    for other in units where !other.isHaltedForGood {
-      if try other.vcpu.hasStarted() { return }
+  /// Waits, in KVM, until the guest starts the vCPU (INIT and SIPI): those of a PC beside the first one run no sooner. False where the session is over
+  /// first. Under `lock`, on the vCPU's own thread.
+  func awaitStart(_ unit: VCPUUnit) throws(KVMError) -> Bool {
+    var activity = try look(unit)
+    while end == nil, activity == .awaitsInit || activity == .awaitsStart {
+      // After the INIT KVM would go from the wait into the guest: where it starts would not be known. The SIPI follows within milliseconds.
+      if activity == .awaitsInit { try waitInKVM(unit) } else { lock.unlocked { _ = usleep(Self.startPollMicroseconds) } }
+      activity = try look(unit)
     }
-    finish(.guestFinished, platform?.hasPanicked == true ? "the guest's kernel panicked, and halted" : "the guest halted for good")
+    return end == nil
+  }
+
+  private static let startPollMicroseconds: UInt32 = 1000
+
+  /// Executes nothing: it comes back when an INIT is there, or with a kick.
+  private func waitInKVM(_ unit: VCPUUnit) throws(KVMError) {
+    unit.vcpu.setImmediateExit(false)
+    gate.enter(unit.number)
+    try lock.unlocked { () throws(KVMError) in
+      defer { gate.leave(unit.number) }
+      _ = try unit.vcpu.enter()
+    }
+  }
+
+  /// Looks what a vCPU does, and ends the session where none will ever run again. Under `lock`, on the vCPU's own thread.
+  @discardableResult func look(_ unit: VCPUUnit) throws(KVMError) -> VCPU.Activity {
+    looks += 1
+    let activity = try unit.vcpu.activity()
+    // With interrupts off only an NMI could wake it, and nobody sends one.
+    let rests = activity == .halted ? !unit.vcpu.registers.interruptsEnabled : activity != .runs
+    unit.rest = rests ? (unit.rest?.since ?? looks, looks) : nil
+    if restsForGood() {
+      finish(.guestFinished, platform?.hasPanicked == true ? "the guest's kernel panicked, and halted" : "the guest halted for good")
+    }
+    return activity
+  }
+
+  /// Who was last looked at before another one came to rest may have been started by it since.
+  private func restsForGood() -> Bool {
+    var last: VCPUUnit?
+    for unit in units {
+      guard let rest = unit.rest else { return false }
+      if rest.since > last?.rest?.since ?? 0 { last = unit }
+    }
+    return units.allSatisfy { $0 === last || $0.rest?.seen ?? 0 > last?.rest?.since ?? 0 }
   }
 
   private func attempt(_ body: () throws(KVMError) -> Void) {

@@ -26,7 +26,7 @@ extension Machine {
     guard now - still.since > Self.patience, !unit.vcpu.hasQueuedEvent else { return false }
     let code = code(at: rip, unit)
     // With interrupt controllers in the kernel a halt is waited out there.
-    if platform != nil, try unit.vcpu.isHalted() { return false }
+    if platform != nil, try unit.vcpu.activity() != .runs { return false }
     guard Self.leadsOn(code), lock.locked({ mayStep(unit) }) else { return false }
     let before = place(unit)
     let started = Self.threadTime()

@@ -43,6 +43,8 @@ import X86
   /// The vCPU whose write the core is deciding about.
   var writingVCPU: Int?
   private(set) var end: (reason: EndReason, detail: String)?
+  /// How often a vCPU was looked at, whether it runs.
+  var looks = 0
   /// Nil where all vCPUs act at once.
   var turns: TurnOrder?
   private var ownSeq: UInt64 = 0

@@ -6,8 +6,8 @@ package import TraceEvents
 
 /// What decides for the vCPUs: the hypervisor core, or in tests something simpler.
 package protocol VCPUDecider: SendableMetatype {
-  /// Starts vCPU 0 (`HypervisorHost.prepareStart`).
-  mutating func start(rip: UInt64, argument: UInt64, host: inout some HypervisorHost)
+  /// Starts a vCPU (`HypervisorHost.prepareStart`).
+  mutating func start(_ vcpu: Int, rip: UInt64, argument: UInt64, host: inout some HypervisorHost)
   mutating func handle(_ input: HypervisorInput, on vcpu: Int, host: inout some HypervisorHost)
   mutating func step(_ vcpu: Int, readiness: VCPUReadiness, host: inout some HypervisorHost) -> Directive
   /// Has the host protect memory. Every vCPU is out of the guest.
@@ -32,7 +32,7 @@ package protocol VCPUDecider: SendableMetatype {
     machine.lock.lock()
     defer { machine.lock.unlock() }
     var host = LiveHost(machine: machine)
-    decider.start(rip: machine.image.entry, argument: machine.ram.range.length, host: &host)
+    decider.start(0, rip: machine.image.entry, argument: machine.ram.range.length, host: &host)
     actAtMoment()
     for unit in machine.units {
       do throws(KVMError) {
@@ -64,6 +64,7 @@ package protocol VCPUDecider: SendableMetatype {
     machine.lock.lock()
     defer { machine.lock.unlock() }
     machine.awaitTurn(unit)
+    if machine.platform != nil, unit.number > 0 { startByGuest(unit) }
     while goesOn(unit) || prepareToRun(unit) {
       machine.enterGuest(unit)
       if !unit.goesOn {
@@ -91,6 +92,17 @@ package protocol VCPUDecider: SendableMetatype {
     unit.isFinished = true
     machine.noteIdle()
     machine.giveTurnAway(unit)
+  }
+
+  /// Lets the decider know once the guest has started the vCPU, in KVM. Under the lock.
+  private func startByGuest(_ unit: VCPUUnit) {
+    do throws(KVMError) {
+      guard try machine.awaitStart(unit) else { return }
+      var host = LiveHost(machine: machine)
+      decider.start(unit.number, rip: unit.vcpu.linearInstructionPointer, argument: 0, host: &host)
+    } catch {
+      machine.finish(error)
+    }
   }
 
   /// Whether the vCPU runs on after a write as if it had not trapped. Under the lock.

@@ -45,8 +45,8 @@ import KVM
   var faultHandler: UInt64?
 
   // Guarded by the session's lock.
-  /// It waits for an interrupt that cannot come: none is let through.
-  var isHaltedForGood = false
+  /// Since which look of `Machine.look` only another vCPU can make it run, and at which this was last seen; nil where it runs.
+  var rest: (since: Int, seen: Int)?
   var isWaiting = false
   var isFinished = false
   /// It was kicked since it last went into the guest: what it does next may be something else than to run on.

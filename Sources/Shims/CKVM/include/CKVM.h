@@ -147,6 +147,7 @@ static inline struct kvm_regs *ckvm_sync_regs(struct kvm_run *run) { return &run
 static inline struct kvm_sregs *ckvm_sync_sregs(struct kvm_run *run) { return &run->s.regs.sregs; }
 static inline struct kvm_vcpu_events *ckvm_sync_events(struct kvm_run *run) { return &run->s.regs.events; }
 static inline void ckvm_set_valid_regs(struct kvm_run *run, uint64_t mask) { run->kvm_valid_regs = mask; }
+static inline uint64_t ckvm_dirty_regs(const struct kvm_run *run) { return run->kvm_dirty_regs; }
 static inline void ckvm_mark_dirty_regs(struct kvm_run *run, uint64_t mask) { run->kvm_dirty_regs |= mask; }
 static inline void ckvm_request_interrupt_window(struct kvm_run *run, uint8_t wanted) { run->request_interrupt_window = wanted; }
 static inline uint8_t ckvm_ready_for_interrupt(const struct kvm_run *run) { return run->ready_for_interrupt_injection; }
