@@ -123,7 +123,7 @@ let package = Package(
     tests("PCDevicesTests", needs: ["PCDevices"]),
     tests("SavedMachinesTests", needs: ["SavedMachines", "TestSeeds"]),
     tests("CompletionsTests", needs: ["Completions", "X86"]),
-    tests("RunnerTests", needs: ["KVM", "GuestImages", "Hypervisor", "SavedMachines", "Runner", "TraceEvents", "TraceFormat", "TraceFile"]),
+    tests("RunnerTests", needs: ["CKVM", "KVM", "GuestImages", "Hypervisor", "SavedMachines", "Runner", "TraceEvents", "TraceFormat", "TraceFile"]),
     tests("AnalyzerTests", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "TraceOrder", "HappensBefore", "Analyzer", "Races", "TestSeeds"]),
     tests("HappensBeforeTests", needs: ["HappensBefore", "TestSeeds"]),
     tests("InterchangeTests", needs: ["HappensBefore", "Interchange", "TestSeeds"]),

@@ -1,3 +1,5 @@
+import CKVM
+import Glibc
 import GuestImages
 import Hypervisor
 import Runner
@@ -37,6 +39,26 @@ import TraceEvents
     #expect(first.kind == .vcpuOnline && first.seq > start.seq)
     #expect(recorded.of(.pageWrite).contains { $0.vcpu == 1 && $0.gpa == Self.page + 0x1000 })
     expectWellFormed(recorded)
+  }
+
+  /// A kernel compares the number in its tables with what the vCPU itself says, in whichever leaf it looks.
+  @Test(.needsKVM) func eachIsToldItsNumber() throws {
+    let device = unsafe open("/dev/kvm", O_RDWR | O_CLOEXEC)
+    defer { close(device) }
+    let table = try unsafe #require(ckvm_cpuid_new())
+    defer { unsafe ckvm_cpuid_free(table) }
+    #expect(unsafe ckvm_get_supported_cpuid(device, table) >= 0)
+    for (index, leaf) in [0x1, 0xb, 0x1f, 0x8000_001e].enumerated() {
+      let entry = try unsafe #require(ckvm_cpuid_entry(table, UInt32(index)))
+      unsafe entry.pointee = kvm_cpuid_entry2()
+      unsafe entry.pointee.function = UInt32(leaf)
+      unsafe entry.pointee.ebx = 0x0704_0302
+    }
+    unsafe ckvm_cpuid_set_apic_id(table, 5)
+    let told = (0..<4).map { unsafe ckvm_cpuid_entry(table, $0)!.pointee }
+    #expect(told[0].ebx == 0x0504_0302)
+    #expect(told[1].edx == 5 && told[2].edx == 5)
+    #expect(told[3].eax == 5 && told[3].ebx == 5)
   }
 
   /// One that nobody starts keeps nothing from its end.

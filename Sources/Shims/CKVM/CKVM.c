@@ -33,6 +33,11 @@ void ckvm_cpuid_set_apic_id(struct ckvm_cpuid *table, uint32_t id) {
     struct kvm_cpuid_entry2 *entry = &list->entries[i];
     if (entry->function == 1) entry->ebx = (entry->ebx & 0x00ffffffu) | id << 24;
     if (entry->function == 0xb || entry->function == 0x1f) entry->edx = id;
+    /* AMD's, where a kernel looks first: each a core of its own, with one thread (AMD APM volume 3, appendix E.4.17). */
+    if (entry->function == 0x8000001e) {
+      entry->eax = id;
+      entry->ebx = id & 0xff;
+    }
   }
 }
 
