@@ -13,11 +13,14 @@ struct TestKernelNames {
     var isBehind = false
     /// What is not negative is an address.
     var hasAbsolute = true
+    /// Each offset is from its own place.
+    var isByPlace = false
 
     static let all = [
       Layout(description: "4.6", marker: 8), Layout(description: "4.6, one CPU", marker: 8, hasAbsolute: false), Layout(description: "5.0"),
       Layout(description: "5.0, one CPU", hasAbsolute: false), Layout(description: "6.2, 4 bytes", order: 4), Layout(description: "6.2", order: 3),
       Layout(description: "6.4", orderAtEnd: 3, isBehind: true), Layout(description: "6.4, one CPU", orderAtEnd: 3, isBehind: true, hasAbsolute: false),
+      Layout(description: "7.0", orderAtEnd: 3, isBehind: true, hasAbsolute: false, isByPlace: true),
     ]
   }
 
@@ -33,6 +36,8 @@ struct TestKernelNames {
   var symbols: [Symbol]
   /// What stands as the number of symbols, where it is not that.
   var statedCount: Int?
+  /// What is put between the segment's start and the tables.
+  var shift = 0
   /// Where the parts begin in `bytes`.
   private(set) var places: [String: Int] = [:]
 
@@ -62,8 +67,14 @@ struct TestKernelNames {
 
   private static func word(_ value: UInt64, _ size: Int) -> [UInt8] { (0..<size).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * $0)) } }
 
-  private var offsets: [UInt8] {
-    symbols.flatMap { symbol in
+  /// In the segment of the file that `vmlinux` makes, before what it is given.
+  private static let bytesBefore = 40
+  private static let segment: UInt64 = 0x120_0000
+
+  private func offsets(at place: Int) -> [UInt8] {
+    let address = 0xffff_ffff_8000_0000 | Self.segment + UInt64(Self.bytesBefore + shift + place)
+    if layout.isByPlace { return symbols.enumerated().flatMap { Self.word($1.address &- address &- UInt64(4 * $0), 4) } }
+    return symbols.flatMap { symbol in
       let isAbsolute = symbol.address < 1 << 63
       let offset = !layout.hasAbsolute ? symbol.address &- Self.base : isAbsolute ? symbol.address : Self.base &- symbol.address &- 1
       return Self.word(offset, 4)
@@ -90,8 +101,8 @@ struct TestKernelNames {
       out += bytes
     }
     func addOffsets() {
-      add("offsets", offsets)
-      add("base", Self.word(Self.base, 8))
+      add("offsets", offsets(at: out.count + (-out.count & 7)))
+      if !layout.isByPlace { add("base", Self.word(Self.base, 8)) }
     }
     let (names, markers) = self.names
     let byName = symbols.indices.sorted { symbols[$0].text.dropFirst() < symbols[$1].text.dropFirst() }
@@ -119,6 +130,6 @@ struct TestKernelNames {
   /// A vmlinux that has these bytes in its second segment, between others.
   static func vmlinux(_ tables: [UInt8]) -> [UInt8] {
     let code = [UInt8](repeating: 0x0f, count: 64)
-    return TestKernel.elf(entry: 0x100_0000, [(0x100_0000, code, 64), (0x120_0000, [UInt8](repeating: 0xcc, count: 40) + tables + code, 1 << 24)])
+    return TestKernel.elf(entry: 0x100_0000, [(0x100_0000, code, 64), (segment, [UInt8](repeating: 0xcc, count: bytesBefore) + tables + code, 1 << 24)])
   }
 }

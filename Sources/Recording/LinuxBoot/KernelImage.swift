@@ -5,6 +5,8 @@ public struct KernelImage: Hashable, Sendable {
   /// Bytes for an address, and zeros after them.
   public struct Segment: Hashable, Sendable {
     public var gpa: UInt64
+    /// Where the kernel finds it once it has page tables of its own, as its ELF file says. In a bzImage that unpacks itself there is no such place.
+    public var virtual: UInt64
     public var bytes: [UInt8]
     public var zeroFill: UInt64
 
@@ -41,7 +43,7 @@ public struct KernelImage: Hashable, Sendable {
     let gpa = header.isRelocatable && header.preferredAddress > 0 ? header.preferredAddress : Self.usualAddress
     let bytes = Array(file[header.protectedModeOffset...])
     let needed = max(header.initSize, UInt64(bytes.count))
-    self.init(segments: [Segment(gpa: gpa, bytes: bytes, zeroFill: 0)], entry: gpa + Self.entryOffset, header: header, end: gpa + needed)
+    self.init(segments: [Segment(gpa: gpa, virtual: gpa, bytes: bytes, zeroFill: 0)], entry: gpa + Self.entryOffset, header: header, end: gpa + needed)
   }
 
   private init(segments: [Segment], entry: UInt64, header: SetupHeader?, end: UInt64) {
@@ -64,7 +66,9 @@ public struct KernelImage: Hashable, Sendable {
         throw LinuxBootError(.malformed, offset: program.headerOffset, "a segment at \(hex(program.physical)) is out of reach")
       }
       segments.append(
-        Segment(gpa: program.physical, bytes: Array(bytes[Int(program.fileOffset)..<Int(end)]), zeroFill: program.memorySize - program.fileSize))
+        Segment(
+          gpa: program.physical, virtual: program.virtual, bytes: Array(bytes[Int(program.fileOffset)..<Int(end)]),
+          zeroFill: program.memorySize - program.fileSize))
     }
     segments.sort { $0.gpa < $1.gpa }
     for (segment, next) in zip(segments, segments.dropFirst()) where segment.end > next.gpa {

@@ -2,11 +2,11 @@ import ELFFormat
 
 /// Where a kernel's tables of symbols are, and what they say.
 ///
-/// Linux's build (scripts/kallsyms.c) leaves them one behind the other, each at a multiple of 8, and nothing says where. In Linux 4.6 to 6.x these are,
+/// Linux's build (scripts/kallsyms.c) leaves them one behind the other, each at a multiple of 8, and nothing says where. Since Linux 4.6 these are,
 /// by the kernel's names for them:
 ///
 /// - `kallsyms_offsets`, `kallsyms_relative_base`: 32 bits a symbol, by ascending address, and the lowest address of the kernel's own, which they are
-///   counted from. Since Linux 6.4 both are behind all but the last.
+///   counted from. Since Linux 6.4 both are behind all but the last. Since 7.0 there is no such address: each is counted from where it stands itself.
 /// - `kallsyms_num_syms`: how many symbols there are.
 /// - `kallsyms_names`: of each how many bytes follow (since 6.1 two bytes, the lower 7 bits first, where the top bit is set), and that many numbers of
 ///   tokens.
@@ -58,18 +58,19 @@ struct KernelNameTables {
     return nil
   }
 
-  /// Around what `nextIndex` found. The budget is how many names may still be read on the way.
-  init(_ bytes: [UInt8], index: Int, budget: inout Int) throws(Problem) {
+  /// Around what `nextIndex` found, in bytes that the kernel has at an address. The budget is how many names may still be read on the way.
+  init(_ bytes: [UInt8], at address: UInt64, index: Int, budget: inout Int) throws(Problem) {
     self.bytes = bytes
     guard let tokens = Self.tokens(bytes, before: index) else { throw .noTokens }
     self.tokens = tokens
     let first = tokens[0].lowerBound
     guard let (names, count) = Self.names(bytes, before: first, &budget) else { throw .noNames(tokens: UInt64(first)) }
     (self.names, self.count) = (names, count)
-    let before = names - 2 * Self.alignment - (4 * count).aligned
-    guard let addresses = Addresses(bytes, offsets: before, count: count) ?? Addresses(bytes, offsets: index + 2 * Self.tokenCount, count: count) else {
-      throw .noAddresses(count: count, tokens: UInt64(first))
-    }
+    let (before, behind) = (names - 2 * Self.alignment - (4 * count).aligned, index + 2 * Self.tokenCount)
+    let found =
+      Addresses(bytes, offsets: before, count: count) ?? Addresses(bytes, offsets: behind, count: count)
+      ?? Addresses(bytes, offsets: behind, count: count, at: address)
+    guard let addresses = found else { throw .noAddresses(count: count, tokens: UInt64(first)) }
     self.addresses = addresses
   }
 
@@ -166,14 +167,16 @@ struct KernelNameTables {
 private struct Addresses {
   private let bytes: [UInt8]
   private let offsets: Int
+  /// What they are counted from, the first of them where each is from its own place.
   private let base: UInt64
+  private let isByPlace: Bool
   /// Offsets that are not negative are addresses (`CONFIG_KALLSYMS_ABSOLUTE_PERCPU`): of each CPU's own data.
   private let hasAbsolute: Bool
 
   /// Nil where there are none: a kernel's are in the upper half, start with what they are counted from, and ascend.
   init?(_ bytes: [UInt8], offsets: Int, count: Int) {
     guard offsets >= 0, let base = bytes.word(offsets + (4 * count).aligned, 8), Self.isKernel(base) else { return nil }
-    (self.bytes, self.offsets, self.base) = (bytes, offsets, base)
+    (self.bytes, self.offsets, self.base, isByPlace) = (bytes, offsets, base, false)
     // Without them an offset is as large as the kernel, which is less than 2 GiB.
     hasAbsolute = (0..<count).contains { bytes[offsets + 4 * $0 + 3] & 0x80 != 0 }
     var last: UInt64 = 0
@@ -187,8 +190,22 @@ private struct Addresses {
     guard startsAtBase else { return nil }
   }
 
+  /// Each from its own place, in bytes that the kernel has at `address`. The first symbol is the kernel's own start, and so stands before all tables.
+  init?(_ bytes: [UInt8], offsets: Int, count: Int, at address: UInt64) {
+    guard offsets >= 0, offsets + 4 * count <= bytes.count else { return nil }
+    (self.bytes, self.offsets, base, isByPlace, hasAbsolute) = (bytes, offsets, address &+ UInt64(offsets), true, false)
+    guard bytes[offsets + 3] & 0x80 != 0 else { return nil }
+    var last: UInt64 = 0
+    for number in 0..<count {
+      let address = self[number]
+      guard address >= last, Self.isKernel(address) else { return nil }
+      last = address
+    }
+  }
+
   subscript(number: Int) -> UInt64 {
     let offset = UInt32(bytes.word(offsets + 4 * number, 4) ?? 0)
+    if isByPlace { return base &+ UInt64(4 * number) &+ UInt64(bitPattern: Int64(Int32(bitPattern: offset))) }
     guard hasAbsolute else { return base &+ UInt64(offset) }
     let signed = Int64(Int32(bitPattern: offset))
     return signed >= 0 ? UInt64(signed) : base &+ UInt64(-1 - signed)
@@ -211,13 +228,13 @@ extension KernelNameTables.Problem {
   var text: String {
     switch self {
     case .noTokens:
-      "expected a kernel that holds its symbols (CONFIG_KALLSYMS; 64-bit, Linux 4.6 to 6.x): 256 tokens and their index; found none"
+      "expected a kernel that holds its symbols (CONFIG_KALLSYMS; 64-bit, Linux 4.6 or later): 256 tokens and their index; found none"
     case .noNames(let tokens):
       "expected the number of symbols, their names, and markers of every 256th before the tokens at \(hex(tokens)); found none that fit together"
     case .noAddresses(let count, let tokens):
       """
       expected \(count) ascending offsets and the kernel's address that they count from (CONFIG_KALLSYMS_BASE_RELATIVE), before the names or behind the \
-      tokens at \(hex(tokens)); found neither
+      tokens at \(hex(tokens)), or there offsets from their own places (Linux 7.0); found none
       """
     case .badName(let number, let tokens):
       "expected a letter and a name of printable characters as symbol \(number), by the tokens at \(hex(tokens)); found others, or too many"

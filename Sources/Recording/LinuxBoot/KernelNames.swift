@@ -26,7 +26,7 @@ public struct KernelNames: Sendable {
       while attempts < Self.attemptLimit, let index = KernelNameTables.nextIndex(segment.bytes, from: at) {
         at = index + KernelNameTables.alignment
         do throws(KernelNameTables.Problem) {
-          symbols = try KernelNameTables(segment.bytes, index: index, budget: &budget).symbols()
+          symbols = try KernelNameTables(segment.bytes, at: segment.virtual, index: index, budget: &budget).symbols()
           return
         } catch {
           // Most indexes have no tokens: they are none.
