@@ -19,6 +19,9 @@ struct Place {
     // SAFETY: the structure is ours.
     var status = stat()
     let isThere = unsafe stat(target, &status) == 0
+    // Told now, not once all is written: no name, and a link that leads nowhere.
+    let leadsNowhere = unsafe !isThere && (path.isEmpty || lstat(target, &status) == 0)
+    if leadsNowhere { throw OutputFileError(path, ENOENT, "cannot create") }
     if isThere, status.st_mode & S_IFMT != S_IFREG {
       let descriptor = unsafe open(target, O_WRONLY | O_CLOEXEC)
       guard descriptor >= 0 else { throw OutputFileError(path, errno, "cannot write") }

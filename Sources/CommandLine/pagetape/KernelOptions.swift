@@ -1,8 +1,6 @@
 import ArgumentParser
 import GuestImages
 import LinuxBoot
-import OutputFiles
-import Reports
 import Runner
 import SavedMachines
 
@@ -43,8 +41,13 @@ struct KernelOptions: ParsableArguments {
     if snapshot == "-" { throw ValidationError("a snapshot goes into a file: standard output is the guest's console") }
   }
 
+  /// The files that are read, by option.
+  var inputs: [(option: String, path: String?)] {
+    [("--kernel", kernel), ("--initrd", initrd), ("--from", from), ("--symbols", names.symbols)]
+  }
+
   /// Everything of the options that depends on the guest. With a memory size where one was given.
-  func recording(vcpus: Int, memory: UInt64?, output: String, overwrites: Bool, _ console: Console) throws -> RecordingOptions {
+  func recording(vcpus: Int, memory: UInt64?, output: String, snapshot: SnapshotFile?, _ console: Console) throws -> RecordingOptions {
     var pc = PCOptions(console: console)
     let symbols = try names.load().map { NamedSymbols(symbols: $0, file: names.symbols ?? "") }
     let ramBytes: UInt64
@@ -58,9 +61,7 @@ struct KernelOptions: ParsableArguments {
       image = try kernelImage(vcpus: vcpus, ramBytes: ramBytes)
     }
     if let snapshot, let snapshotAt {
-      // Found out before the boot, not after it.
-      if !overwrites { try Self.checkAbsent(snapshot) }
-      pc.snapshot = SnapshotRequest(at: try snapshotAt.moment(symbols)) { Self.write($0, to: snapshot, overwrites: overwrites) }
+      pc.snapshot = SnapshotRequest(at: try snapshotAt.moment(symbols), take: snapshot.write)
     }
     pc.protection = try protection.request(symbols, ramBytes: ramBytes)
     var options = RecordingOptions(image: image, vcpuCount: pc.start?.vcpus.count ?? vcpus, output: output)
@@ -93,24 +94,6 @@ struct KernelOptions: ParsableArguments {
   private func savedMachine(_ path: String) throws -> SavedMachine {
     let bytes = try KernelFile.read(path)
     do throws(SavedMachineError) { return try SavedMachine(fileBytes: bytes) } catch { throw Failure("\(path): \(error)") }
-  }
-
-  private static func checkAbsent(_ path: String) throws {
-    if FileBytes.exists(path) { throw Failure("\(path): is there already; --force overwrites it") }
-  }
-
-  /// The guest goes on whether or not that works: what is wrong is told where it does not mix with the console.
-  private static func write(_ machine: SavedMachine, to path: String, overwrites: Bool) {
-    let bytes = machine.fileBytes()
-    do throws(OutputFileError) {
-      var file = try OutputFile(path, overwrites: overwrites)
-      // SAFETY: bytes of bytes.
-      try unsafe file.write(bytes.span.bytes)
-      try file.finish()
-      Terminal.error("\rpagetape: \(path): a snapshot, \(Count.bytes(UInt64(bytes.count)))\r")
-    } catch {
-      Terminal.error("\rpagetape: no snapshot: \(error)\r")
-    }
   }
 }
 

@@ -87,9 +87,12 @@ struct RecordCommand: ParsableCommand {
   }
 
   func run() throws {
+    try checkFiles()
+    let snapshot = try linux.snapshot.map { try SnapshotFile($0, overwrites: force) }
+    defer { snapshot?.discard() }
     let terminal = linux.isGiven ? GuestTerminal() : nil
     defer { terminal?.leave() }
-    var options = try baseOptions(terminal)
+    var options = try baseOptions(terminal, snapshot)
     if let terminal { terminal.join() }
     options.faults = fault
     options.mode = discard ? .discard : .record
@@ -105,9 +108,21 @@ struct RecordCommand: ParsableCommand {
     try tell(try record(options))
   }
 
+  /// What is written may be none of the files that are read, and not one file twice.
+  private func checkFiles() throws {
+    var options: [FileIdentity: String] = [:]
+    for (option, path) in [("--guest", guest)] + linux.inputs {
+      if let path, FileBytes.exists(path), let file = FileIdentity(path) { options[file] = option }
+    }
+    for (option, path) in [("-o", output), ("--snapshot", linux.snapshot)] {
+      guard let path, let file = FileIdentity(path) else { continue }
+      if let other = options.updateValue(option, forKey: file) { throw Failure("\(path): cannot be both \(other) and \(option)") }
+    }
+  }
+
   /// What is recorded, before how.
-  private func baseOptions(_ terminal: GuestTerminal?) throws -> RecordingOptions {
-    if let terminal { return try linux.recording(vcpus: vcpus, memory: memory?.bytes, output: output ?? "", overwrites: force, terminal.console) }
+  private func baseOptions(_ terminal: GuestTerminal?, _ snapshot: SnapshotFile?) throws -> RecordingOptions {
+    if let terminal { return try linux.recording(vcpus: vcpus, memory: memory?.bytes, output: output ?? "", snapshot: snapshot, terminal.console) }
     let image: GuestImage
     do { image = try GuestImage(nameOrPath: guest ?? "") } catch { throw Failure("\(error)") }
     var options = RecordingOptions(image: image, vcpuCount: vcpus, output: output ?? "")
@@ -141,7 +156,8 @@ struct RecordCommand: ParsableCommand {
     try Terminal.output("\(what)\(seconds) s, ended: \(reason)\(lost)\(cut)\n")
     if summary.missed.contains(.protection) { Terminal.error("pagetape: the moment of --protect-from never came: nothing was protected") }
     if summary.missed.contains(.snapshot) { Terminal.error("pagetape: the moment of --snapshot-at never came: there is no snapshot") }
-    if summary.tailCut != nil { try ExitStatus.badUse.end() }
+    if let failure = summary.snapshotFailure { Terminal.error("pagetape: there is no snapshot: \(failure)") }
+    if summary.tailCut != nil || summary.snapshotFailure != nil { try ExitStatus.badUse.end() }
     switch summary.endReason {
     case .guestFinished, .interrupted, .allVCPUsHalted, .suspendedByAlert, .terminatedByAlert, .sizeCap:
       if summary.lost > 0 || !summary.missed.isEmpty { try ExitStatus.incomplete.end() }

@@ -14,7 +14,7 @@ extension Machine {
       let state = SavedMachine(
         name: image.name, digest: image.digest, isEmulated: platform.isEmulated, ramBytes: ram.range.length, memory: memoryInUse(),
         vcpus: try saveUnits(), interrupts: try virtualMachine.saveInterruptState(withTimer: !platform.isEmulated), devices: devices)
-      request.take(state)
+      do { try request.take(state) } catch { snapshotFailure = "\(error)" }
     } catch {
       finish(error)
     }

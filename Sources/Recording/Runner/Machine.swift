@@ -45,6 +45,8 @@ import X86
   private(set) var end: (reason: EndReason, detail: String)?
   /// How often a vCPU was looked at, whether it runs.
   var looks = 0
+  /// Why a snapshot could not be kept.
+  var snapshotFailure: String?
   /// Nil where all vCPUs act at once.
   var turns: TurnOrder?
   private var ownSeq: UInt64 = 0

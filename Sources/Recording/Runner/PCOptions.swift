@@ -23,10 +23,10 @@ public struct PCOptions: Sendable {
 /// When to take a machine's state, and what for.
 public struct SnapshotRequest: Sendable {
   public var moment: Moment
-  /// Called once, on the thread of a vCPU, with every vCPU out of the guest.
-  public var take: @Sendable (SavedMachine) -> Void
+  /// Called once, on the thread of a vCPU, with every vCPU out of the guest. The guest goes on where it fails, and the summary tells why it did.
+  public var take: @Sendable (SavedMachine) throws -> Void
 
-  public init(at moment: Moment, take: @escaping @Sendable (SavedMachine) -> Void) {
+  public init(at moment: Moment, take: @escaping @Sendable (SavedMachine) throws -> Void) {
     self.moment = moment
     self.take = take
   }

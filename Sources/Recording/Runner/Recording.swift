@@ -136,6 +136,7 @@ public enum Recording {
   ) throws(RecordingError) -> RecordingSummary {
     var summary = try finish(machine, options, stuck: stuck, duration: duration)
     summary.missed = machine.platform?.missed ?? []
+    summary.snapshotFailure = machine.lock.locked { machine.snapshotFailure }
     return summary
   }
 

@@ -27,6 +27,8 @@ public struct RecordingSummary: Hashable, Sendable {
   public var path: String?
   /// What was not done, because the guest never came to its moment.
   public var missed: Set<Request> = []
+  /// Why a snapshot that was taken could not be kept; nil where it was.
+  public var snapshotFailure: String?
 }
 
 /// How far a recording is.

@@ -36,9 +36,8 @@ import TraceFormat
   }
 
   func isSameFile(as path: String) -> Bool {
-    var (mine, other) = (stat(), stat())
-    // SAFETY: both structures are ours.
-    return unsafe fstat(descriptor, &mine) == 0 && stat(path, &other) == 0 && mine.st_dev == other.st_dev && mine.st_ino == other.st_ino
+    guard let mine = FileIdentity(descriptor) else { return false }
+    return mine == FileIdentity(path)
   }
 
   /// The bytes from `offset`, valid until the next call; fewer where the file ends or cannot be read.
