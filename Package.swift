@@ -123,7 +123,9 @@ let package = Package(
     tests("PCDevicesTests", needs: ["PCDevices"]),
     tests("SavedMachinesTests", needs: ["SavedMachines", "TestSeeds"]),
     tests("CompletionsTests", needs: ["Completions", "X86"]),
-    tests("RunnerTests", needs: ["CKVM", "KVM", "GuestImages", "Hypervisor", "SavedMachines", "Runner", "TraceEvents", "TraceFormat", "TraceFile"]),
+    tests(
+      "RunnerTests",
+      needs: ["CKVM", "KVM", "GuestImages", "Hypervisor", "SavedMachines", "Runner", "TraceEvents", "TraceFormat", "TraceFile", "TestSeeds"]),
     tests("AnalyzerTests", needs: ["TraceEvents", "TreeFormat", "TraceFormat", "TraceOrder", "HappensBefore", "Analyzer", "Races", "TestSeeds"]),
     tests("HappensBeforeTests", needs: ["HappensBefore", "TestSeeds"]),
     tests("InterchangeTests", needs: ["HappensBefore", "Interchange", "TestSeeds"]),
@@ -140,7 +142,7 @@ let package = Package(
       needs: [
         "TraceEvents", "TraceFormat", "TraceFile", "Analyzer", "Races", "Minimization", "Inspection", "Reports", "Regression", "Timeline", "ReportPage",
         "TraceSuite", "OutputFiles", "Synthesizer", "Hypervisor", "ELFFormat", "Symbols", "AllowLists", "CSQLite", "SQLite", "TraceDatabase", "TreeFormat",
-        "TestSeeds",
+        "TestSeeds", "SavedMachines",
       ]),
     // What the pages for users of the library show, by the modules of products alone.
     tests(

@@ -1,4 +1,5 @@
 import Foundation
+import SavedMachines
 import Testing
 
 /// Snapshots of kernels, as the verb takes them and goes on from them.
@@ -27,6 +28,29 @@ import Testing
     let again = try Tool.run("record", "--from", path("s"), "-o", path("x.tape"))
     #expect(again.status == 0, "\(again.error)")
     #expect(again.output.contains("the guest halted for good"))
+    let info = try Tool.run("info", path("x.tape")).output
+    #expect(info.contains("snapshot\n") && !info.contains("guest-name /"), "\(info)")
+  }
+
+  @Test(.enabled(if: KVMAccess.isThere, KVMAccess.comment)) func oneThatIsNotOfThisHostIsRefusedByName() throws {
+    #expect(try record(snapshot: path("s")).status == 0)
+    let state = try SavedMachine(fileBytes: Array(Data(contentsOf: folder.file("s"))))
+    #expect(state.name == "kernel")
+    let vcpus = try Tool.run("record", "--from", path("s"), "--vcpus", "2", "--discard")
+    #expect(vcpus.status == 2)
+    #expect(vcpus.error == "pagetape: --vcpus 2: the snapshot \(path("s")) has 1\n")
+    let changes: [(inout SavedMachine) -> Void] = [
+      { $0.isEmulated.toggle() }, { $0.vcpus[0][1] = [UInt8](repeating: 0xff, count: 312) }, { $0.vcpus = Array(repeating: [], count: 65) },
+    ]
+    for change in changes {
+      var other = state
+      change(&other)
+      try Data(other.fileBytes()).write(to: folder.file("s"))
+      let result = try Tool.run("record", "--from", path("s"), "-o", path("x.tape"))
+      #expect(result.status == 2, "\(result.error)")
+      #expect(result.error.hasPrefix("pagetape: \(path("s")): "), "\(result.error)")
+      #expect(try names() == ["kernel", "s"])
+    }
   }
 
   /// Before the boot, and before there is a trace.

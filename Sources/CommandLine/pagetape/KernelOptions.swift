@@ -24,7 +24,7 @@ struct KernelOptions: ParsableArguments {
 
   var isGiven: Bool { kernel != nil || from != nil }
 
-  func validate(vcpus: Int) throws {
+  func validate() throws {
     guard kernel == nil || from == nil else { throw ValidationError("give one of --guest, --kernel and --from") }
     guard kernel != nil || initrd == nil && append == nil else { throw ValidationError("--initrd and --append are for --kernel") }
     guard (snapshot == nil) == (snapshotAt == nil) else { throw ValidationError("--snapshot and --snapshot-at go together") }
@@ -47,24 +47,25 @@ struct KernelOptions: ParsableArguments {
   }
 
   /// Everything of the options that depends on the guest. With a memory size where one was given.
-  func recording(vcpus: Int, memory: UInt64?, output: String, snapshot: SnapshotFile?, _ console: Console) throws -> RecordingOptions {
+  func recording(vcpus: Int?, memory: UInt64?, output: String, snapshot: SnapshotFile?, _ console: Console) throws -> RecordingOptions {
     var pc = PCOptions(console: console)
     let symbols = try names.load().map { NamedSymbols(symbols: $0, file: names.symbols ?? "") }
     let ramBytes: UInt64
     let image: GuestImage
     if let from {
       let saved = try savedMachine(from)
+      if let vcpus, vcpus != saved.vcpus.count { throw Failure("--vcpus \(vcpus): the snapshot \(from) has \(saved.vcpus.count)") }
       pc.start = saved
       (image, ramBytes) = (GuestImage(saved), saved.ramBytes)
     } else {
       ramBytes = memory ?? Self.defaultMemory
-      image = try kernelImage(vcpus: vcpus, ramBytes: ramBytes)
+      image = try kernelImage(vcpus: vcpus ?? 1, ramBytes: ramBytes)
     }
     if let snapshot, let snapshotAt {
       pc.snapshot = SnapshotRequest(at: try snapshotAt.moment(symbols), take: snapshot.write)
     }
     pc.protection = try protection.request(symbols, ramBytes: ramBytes)
-    var options = RecordingOptions(image: image, vcpuCount: pc.start?.vcpus.count ?? vcpus, output: output)
+    var options = RecordingOptions(image: image, vcpuCount: pc.start?.vcpus.count ?? vcpus ?? 1, output: output)
     options.memorySize = ramBytes
     options.pc = pc
     return options

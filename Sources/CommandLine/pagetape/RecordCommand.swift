@@ -29,7 +29,7 @@ struct RecordCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("A built-in guest, or a file.", valueName: "name|file"), completion: .list(BuiltinGuest.all.map(\.name))) var guest: String?
   @OptionGroup(title: "A Linux kernel as the guest") var linux: KernelOptions
-  @Option(help: "How many vCPUs, 1 to 64.") var vcpus = 1
+  @Option(help: "How many vCPUs, 1 to 64; 1 if not given.") var vcpus: Int?
   @Option(help: ArgumentHelp("Guest memory, as in 64M; up to 1792M. 16M if not given, and 256M for a kernel.", valueName: "size")) var memory: ByteSize?
   @Option(
     help: ArgumentHelp("Break this rule of the hypervisor ('pagetape faults'); may be given several times.", valueName: "name"),
@@ -62,11 +62,11 @@ struct RecordCommand: ParsableCommand {
   @Flag(help: "Run the guest with the same traps and record nothing: what recording's cost is measured against.") var discard = false
 
   func validate() throws {
-    guard (1...RecordingOptions.vcpuLimit).contains(vcpus) else {
+    if let vcpus, !(1...RecordingOptions.vcpuLimit).contains(vcpus) {
       throw ValidationError("--vcpus takes 1 to \(RecordingOptions.vcpuLimit), not \(vcpus)")
     }
     guard linux.isGiven != (guest != nil) else { throw ValidationError("give one of --guest, --kernel and --from") }
-    try linux.validate(vcpus: vcpus)
+    try linux.validate()
     guard !linux.isGiven || fault.isEmpty && schedule == .parallel && writes != .exact else {
       throw ValidationError("a kernel asks nothing of the hypervisor: it is recorded without --fault, --schedule and --writes exact")
     }
@@ -125,7 +125,7 @@ struct RecordCommand: ParsableCommand {
     if let terminal { return try linux.recording(vcpus: vcpus, memory: memory?.bytes, output: output ?? "", snapshot: snapshot, terminal.console) }
     let image: GuestImage
     do { image = try GuestImage(nameOrPath: guest ?? "") } catch { throw Failure("\(error)") }
-    var options = RecordingOptions(image: image, vcpuCount: vcpus, output: output ?? "")
+    var options = RecordingOptions(image: image, vcpuCount: vcpus ?? 1, output: output ?? "")
     if let memory { options.memorySize = memory.bytes }
     return options
   }
@@ -156,6 +156,7 @@ struct RecordCommand: ParsableCommand {
     try Terminal.output("\(what)\(seconds) s, ended: \(reason)\(lost)\(cut)\n")
     if summary.missed.contains(.protection) { Terminal.error("pagetape: the moment of --protect-from never came: nothing was protected") }
     if summary.missed.contains(.snapshot) { Terminal.error("pagetape: the moment of --snapshot-at never came: there is no snapshot") }
+    if let lead = summary.clockLeadText { Terminal.error("pagetape: the guest's clock was \(lead): this KVM does not set a time stamp counter") }
     if let failure = summary.snapshotFailure { Terminal.error("pagetape: there is no snapshot: \(failure)") }
     if summary.tailCut != nil || summary.snapshotFailure != nil { try ExitStatus.badUse.end() }
     switch summary.endReason {
@@ -169,6 +170,7 @@ struct RecordCommand: ParsableCommand {
   private func failure(_ error: RecordingError) -> Failure {
     switch error {
     case .host: Failure("\(error)", .unsupported)
+    case .snapshot: Failure("\(linux.from ?? ""): \(error)")
     case .file(let file) where file.code == .exists: Failure("\(error); --force overwrites it")
     case .file(let file) where file.code == .sizeCap: Failure("\(last == nil ? "--max-size" : "--last"): \(file.detail)")
     default: Failure("\(error)")

@@ -22,6 +22,8 @@ public struct GuestImage: Hashable, Sendable {
 
   /// The built-in's name, or the file's path as given.
   public let name: String
+  /// The same without the folders: what a trace or a snapshot calls it.
+  package var fileName: String { name.split(separator: "/").last.map(String.init) ?? name }
   /// By ascending address, without overlaps, none of them in the special region.
   public let segments: [Segment]
   /// What to put at the start of the special region: the image's own handler, or one that leaves at once. Never empty.

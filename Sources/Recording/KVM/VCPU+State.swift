@@ -102,13 +102,31 @@ extension VCPU {
     ]
   }
 
-  /// Puts it back, in the order in which the parts depend on each other; false where it is not such a state.
-  public func restoreWhole(_ parts: [[UInt8]]) throws(KVMError) -> Bool {
-    guard parts.count == 9, var registers = StateBytes.value(parts[0], kvm_regs()), var system = StateBytes.value(parts[1], kvm_sregs()),
+  /// The parts that `saveWhole` gives, but for the last one: model-specific registers, as many as there are.
+  private static let parts: [StateBytes.Part] = [
+    .init("general registers", kvm_regs.self), .init("system registers", kvm_sregs.self), .init("events", kvm_vcpu_events.self),
+    .init("extended state", kvm_xsave.self), .init("extended control registers", kvm_xcrs.self), .init("local APIC", kvm_lapic_state.self),
+    .init("debug registers", kvm_debugregs.self), .init("run state", UInt32.self),
+  ]
+
+  /// What keeps parts from being a vCPU's state; nil where nothing does that shows without KVM.
+  public static func problem(with state: [[UInt8]]) -> String? {
+    if let problem = StateBytes.problem(with: Array(state.prefix(parts.count)), parts) { return problem }
+    guard state.count == parts.count + 1, let registers = state.last else { return "\(state.count) parts; expected \(parts.count + 1)" }
+    let size = MemoryLayout<kvm_msr_entry>.size
+    guard registers.count % size == 0, registers.count / size <= Int(CKVM_MSR_LIMIT) else {
+      return "model-specific registers of \(registers.count) bytes; expected \(size) for each, of at most \(CKVM_MSR_LIMIT)"
+    }
+    return nil
+  }
+
+  /// Puts it back, in the order in which the parts depend on each other. Of a state that `problem(with:)` finds nothing wrong with.
+  public func restoreWhole(_ parts: [[UInt8]]) throws(KVMError) {
+    guard Self.problem(with: parts) == nil, var registers = StateBytes.value(parts[0], kvm_regs()), var system = StateBytes.value(parts[1], kvm_sregs()),
       var events = StateBytes.value(parts[2], kvm_vcpu_events()), var control = StateBytes.value(parts[4], kvm_xcrs()),
       var local = StateBytes.value(parts[5], kvm_lapic_state()), var debug = StateBytes.value(parts[6], kvm_debugregs()),
-      let state = StateBytes.value(parts[7], UInt32(0)), parts[3].count == MemoryLayout<kvm_xsave>.size
-    else { return false }
+      let state = StateBytes.value(parts[7], UInt32(0))
+    else { preconditionFailure("parts of a vCPU that were not looked at") }
     let number = descriptor.number
     // Those of a snapshot from elsewhere may name an interrupt that is long past, too.
     system.interrupt_bitmap = (0, 0, 0, 0)
@@ -116,12 +134,9 @@ extension VCPU {
     try seam.call(.setSystemRegisters) { unsafe ckvm_set_sregs(number, &first) }
     try seam.call(.setXCRs) { unsafe ckvm_set_xcrs(number, &control) }
     try setExtendedState(parts[3])
-    for at in stride(from: 0, to: parts[8].count - 15, by: 16) {
-      guard var entry = StateBytes.value(Array(parts[8][at..<at + 16]), kvm_msr_entry()) else { return false }
-      // Some can be read only.
-      _ = try seam.call(.setMSRs) { unsafe ckvm_set_msrs(number, &entry, 1) }
-    }
+    // Before the registers: a deadline is taken only where the APIC's timer is in that mode.
     try seam.call(.setLocalAPIC) { unsafe ckvm_set_lapic(number, &local) }
+    try setModelSpecific(StateBytes.values(parts[8], kvm_msr_entry()))
     try seam.call(.setDebugRegisters) { unsafe ckvm_set_debugregs(number, &debug) }
     try seam.call(.setMPState) { ckvm_set_mp_state(number, state) }
     // Not by the shared page: what is to be set there is set late, over what another vCPU's SIPI sets meanwhile.
@@ -129,8 +144,41 @@ extension VCPU {
     try seam.call(.setSystemRegisters) { unsafe ckvm_set_sregs(number, &system) }
     try seam.call(.setEvents) { unsafe ckvm_set_vcpu_events(number, &events) }
     try load()
-    return true
   }
+
+  private func setModelSpecific(_ entries: [kvm_msr_entry]) throws(KVMError) {
+    let number = descriptor.number
+    // A deadline is in the time stamp counter's time, and so comes after it.
+    let ordered = entries.filter { $0.index != ModelSpecific.deadline } + entries.filter { $0.index == ModelSpecific.deadline }
+    for entry in ordered {
+      var entry = entry
+      let taken = try seam.call(.setMSRs) { unsafe ckvm_set_msrs(number, &entry, 1) }
+      // Many can be read only. A guest does without them, or they are what they were.
+      guard taken == 0, ModelSpecific.essential.contains(entry.index), try modelSpecific([entry.index]) != [entry.data] else { continue }
+      let (name, value) = (String(entry.index, radix: 16), String(entry.data, radix: 16))
+      throw KVMError(.setMSRs, errno: 0, detail: "model-specific register 0x\(name) does not take 0x\(value)")
+    }
+  }
+
+  /// How far the time stamp counter is ahead of where a state that was put back has it, in nanoseconds: not all KVMs set it. Nil where the state does
+  /// not say.
+  public func clockLead(over parts: [[UInt8]]) throws(KVMError) -> Int64? {
+    let saved = StateBytes.values(parts[8], kvm_msr_entry()).first { $0.index == ModelSpecific.timeStampCounter }
+    let rate = tscKilohertz()
+    guard let saved, rate > 0, let now = try modelSpecific([ModelSpecific.timeStampCounter])?.first else { return nil }
+    return Int64(clamping: Int128(Int64(bitPattern: now &- saved.data)) * 1_000_000 / Int128(rate))
+  }
+}
+
+/// Numbers of model-specific registers (Intel SDM volume 4; Documentation/virt/kvm/x86/msr.rst).
+private enum ModelSpecific {
+  static let timeStampCounter: UInt32 = 0x10
+  static let deadline: UInt32 = 0x6e0
+
+  /// Those without which a guest goes astray: the ways into its kernel, its bases and its memory types, and where it has its time from.
+  static let essential: Set<UInt32> = [
+    0x10, 0x3b, 0x174, 0x175, 0x176, 0x277, 0x6e0, 0xc000_0081, 0xc000_0082, 0xc000_0083, 0xc000_0084, 0xc000_0102, 0xc000_0103, 0x4b56_4d00, 0x4b56_4d01,
+  ]
 }
 
 extension System {

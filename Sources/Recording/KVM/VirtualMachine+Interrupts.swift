@@ -51,25 +51,54 @@ extension VirtualMachine {
     return out
   }
 
-  /// Puts it back; false where it is not such a state.
-  public func restoreInterruptState(_ parts: [[UInt8]], withTimer: Bool) throws(KVMError) -> Bool {
+  private static func parts(withTimer: Bool) -> [StateBytes.Part] {
+    (0..<chipCount).map { StateBytes.Part("interrupt controller \($0)", kvm_irqchip.self) } + [.init("clock", kvm_clock_data.self)]
+      + (withTimer ? [.init("timer", kvm_pit_state2.self)] : [])
+  }
+
+  /// What keeps parts from being such a state; nil where nothing does that shows without KVM.
+  public static func problem(withInterruptState state: [[UInt8]], withTimer: Bool) -> String? {
+    if let problem = StateBytes.problem(with: state, parts(withTimer: withTimer)) { return problem }
+    for (number, part) in zip(0..<chipCount, state) where StateBytes.value(part, kvm_irqchip())?.chip_id != number {
+      return "controllers out of order; expected number \(number)"
+    }
+    return nil
+  }
+
+  /// Puts it back. Of a state that `problem(withInterruptState:withTimer:)` finds nothing wrong with.
+  public func restoreInterruptState(_ parts: [[UInt8]], withTimer: Bool) throws(KVMError) {
+    precondition(Self.problem(withInterruptState: parts, withTimer: withTimer) == nil, "parts of controllers that were not looked at")
     let number = descriptor.number
-    guard parts.count == Int(Self.chipCount) + (withTimer ? 2 : 1) else { return false }
     for part in parts.prefix(Int(Self.chipCount)) {
-      guard var state = StateBytes.value(part, kvm_irqchip()) else { return false }
+      guard var state = StateBytes.value(part, kvm_irqchip()) else { continue }
       try seam.call(.setIRQChip) { unsafe ckvm_set_irqchip(number, &state) }
     }
-    guard var clock = StateBytes.value(parts[3], kvm_clock_data()) else { return false }
-    try seam.call(.setClock) { unsafe ckvm_set_clock(number, &clock) }
-    guard withTimer else { return true }
-    guard var timer = StateBytes.value(parts[4], kvm_pit_state2()) else { return false }
-    try seam.call(.setPIT) { unsafe ckvm_set_pit(number, &timer) }
-    return true
+    if var clock = StateBytes.value(parts[Int(Self.chipCount)], kvm_clock_data()) {
+      try seam.call(.setClock) { unsafe ckvm_set_clock(number, &clock) }
+    }
+    if withTimer, var timer = parts.last.flatMap({ StateBytes.value($0, kvm_pit_state2()) }) {
+      try seam.call(.setPIT) { unsafe ckvm_set_pit(number, &timer) }
+    }
   }
 }
 
 /// The kernel's structures as bytes.
 enum StateBytes {
+  /// What a part of a state is, and how many bytes it has.
+  struct Part {
+    var name: String
+    var size: Int
+
+    init<State>(_ name: String, _ type: State.Type) { (self.name, size) = (name, MemoryLayout<State>.size) }
+  }
+
+  /// What is wrong with the number or the sizes of parts; nil for nothing.
+  static func problem(with state: [[UInt8]], _ parts: [Part]) -> String? {
+    guard state.count == parts.count else { return "\(state.count) parts; expected \(parts.count)" }
+    guard let wrong = zip(state, parts).first(where: { $0.count != $1.size }) else { return nil }
+    return "\(wrong.1.name) of \(wrong.0.count) bytes; expected \(wrong.1.size)"
+  }
+
   static func of<State>(_ state: State) -> [UInt8] {
     // SAFETY: any structure of plain numbers is its bytes.
     unsafe withUnsafeBytes(of: state) { unsafe Array($0) }
@@ -82,5 +111,11 @@ enum StateBytes {
     // SAFETY: as many bytes as it has, and any bytes are one.
     unsafe withUnsafeMutableBytes(of: &state) { unsafe $0.copyBytes(from: bytes) }
     return state
+  }
+
+  /// Structures one after the other; what is left over behind the last one is not looked at.
+  static func values<State>(_ bytes: [UInt8], _ empty: State) -> [State] {
+    let size = MemoryLayout<State>.size
+    return (0..<bytes.count / size).compactMap { value(Array(bytes[$0 * size..<($0 + 1) * size]), empty) }
   }
 }

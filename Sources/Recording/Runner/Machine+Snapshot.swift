@@ -12,7 +12,7 @@ extension Machine {
     guard let platform, let request = platform.snapshot, let devices = platform.takeDueSnapshot(), end == nil, emptyGuest() else { return }
     do throws(KVMError) {
       let state = SavedMachine(
-        name: image.name, digest: image.digest, isEmulated: platform.isEmulated, ramBytes: ram.range.length, memory: memoryInUse(),
+        name: image.fileName, digest: image.digest, isEmulated: platform.isEmulated, ramBytes: ram.range.length, memory: memoryInUse(),
         vcpus: try saveUnits(), interrupts: try virtualMachine.saveInterruptState(withTimer: !platform.isEmulated), devices: devices)
       do { try request.take(state) } catch { snapshotFailure = "\(error)" }
     } catch {
@@ -38,13 +38,24 @@ extension Machine {
 
   /// Makes controllers and vCPUs what they were; memory is in the image.
   func restore(_ state: SavedMachine) throws(KVMError) {
-    let isEmulated = platform?.isEmulated ?? false
-    let other = KVMError(.setSystemRegisters, errno: 0, detail: "the snapshot is not of this kind of host")
-    guard state.isEmulated == isEmulated, state.vcpus.count == units.count else { throw other }
-    guard try virtualMachine.restoreInterruptState(state.interrupts, withTimer: !isEmulated) else { throw other }
-    for (unit, parts) in zip(units, state.vcpus) {
-      guard try unit.vcpu.restoreWhole(parts) else { throw other }
+    try virtualMachine.restoreInterruptState(state.interrupts, withTimer: !state.isEmulated)
+    for (unit, parts) in zip(units, state.vcpus) { try unit.vcpu.restoreWhole(parts) }
+    clockLead = try units[0].vcpu.clockLead(over: state.vcpus[0]) ?? 0
+  }
+}
+
+extension SavedMachine {
+  /// What keeps a recording from going on from it; nil where nothing does that shows before there is a machine.
+  func problem(on kind: HostSupport.Kind) -> String? {
+    guard isEmulated == (kind == .emulating) else {
+      return isEmulated
+        ? "taken on a host that emulates guests; this one has hardware for it" : "taken on a host with hardware for guests; this one emulates them"
     }
+    guard !isEmulated || vcpus.count == 1 else { return "\(vcpus.count) vCPUs; expected one, as a host that emulates has" }
+    for (number, parts) in vcpus.enumerated() {
+      if let problem = VCPU.problem(with: parts) { return "vCPU \(number): \(problem)" }
+    }
+    return VirtualMachine.problem(withInterruptState: interrupts, withTimer: !isEmulated).map { "interrupt controllers: \($0)" }
   }
 }
 

@@ -45,6 +45,8 @@ import X86
   private(set) var end: (reason: EndReason, detail: String)?
   /// How often a vCPU was looked at, whether it runs.
   var looks = 0
+  /// How far the guest's clock is ahead of the snapshot that it goes on from, in nanoseconds. Set before any thread runs.
+  var clockLead: Int64 = 0
   /// Why a snapshot could not be kept.
   var snapshotFailure: String?
   /// Nil where all vCPUs act at once.
@@ -95,8 +97,16 @@ import X86
     for number in 0..<options.vcpuCount {
       units.append(VCPUUnit(try virtualMachine.createVCPU(id: number), pageCount: ram.pageCount + region.pageCount))
     }
-    if let start = platform?.start { try restore(start) }
-    for unit in units { try setBreakpoints(unit) }
+  }
+
+  /// What comes before the first instruction: the state of a snapshot, where there is one.
+  func makeReady() throws(RecordingError) {
+    if let start = platform?.start {
+      do throws(KVMError) { try restore(start) } catch { throw .snapshot("KVM does not take it: \(error)") }
+    }
+    do throws(KVMError) {
+      for unit in units { try setBreakpoints(unit) }
+    } catch { throw .host(error) }
   }
 
   /// Every vCPU's state, with none of them in the guest.

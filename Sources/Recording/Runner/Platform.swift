@@ -42,7 +42,7 @@ import SavedMachines
       return
     }
     guard let saved = PCDevices(state: start.devices, hasTimer: hasTimer, now: monotonicNanoseconds()) else {
-      throw .usage("the snapshot's devices cannot be read")
+      throw .snapshot("devices of \(start.devices.count) bytes that they cannot have")
     }
     devices = saved
   }

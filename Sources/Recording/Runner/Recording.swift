@@ -33,14 +33,16 @@ public enum Recording {
     let ending: RecordingStop
     if let stop { ending = stop } else { ending = try RecordingStop() }
     do throws(KVMError) { support = try HostSupport(devicePath: options.devicePath, seam: options.seam) } catch { throw .host(error) }
+    if let problem = options.pc?.start?.problem(on: support.kind) { throw .snapshot(problem) }
     let platform: Platform? = if let pc = options.pc { try Platform(pc, support.kind) } else { nil }
     do throws(KVMError) { machine = try Machine(options, platform) } catch { throw .host(error) }
+    try machine.makeReady()
     // Before there is a file, and until it is finished: a request to end finds no moment when it would leave a part of one behind.
     let catches = options.stopsOnInterrupt && ending.event.event.raiseOnInterrupt()
     defer { if catches { KVM.Event.stopRaisingOnInterrupt() } }
     if options.mode == .record {
       do throws(TraceFileError) {
-        machine.writer = try TraceWriter(path: options.output, header: options.header(support), options: options.writerOptions)
+        machine.writer = try TraceWriter(path: options.output, header: options.header(support, clockLead: machine.clockLead), options: options.writerOptions)
       } catch { throw .file(error) }
       // Where every write traps no ring fills.
       machine.harvestsByTime = support.kind == .emulating && options.writes != .exact
@@ -136,6 +138,7 @@ public enum Recording {
   ) throws(RecordingError) -> RecordingSummary {
     var summary = try finish(machine, options, stuck: stuck, duration: duration)
     summary.missed = machine.platform?.missed ?? []
+    summary.clockLead = machine.clockLead
     summary.snapshotFailure = machine.lock.locked { machine.snapshotFailure }
     return summary
   }

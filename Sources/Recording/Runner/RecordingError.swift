@@ -8,6 +8,8 @@ public enum RecordingError: Error, CustomStringConvertible, Sendable {
   case host(KVMError)
   case file(TraceFileError)
   case guest(GuestImageError)
+  /// What is wrong with the snapshot that it was to go on from.
+  case snapshot(String)
   /// An option that cannot be: what it is and what was expected.
   case usage(String)
 
@@ -16,6 +18,7 @@ public enum RecordingError: Error, CustomStringConvertible, Sendable {
     case .host(let error): error.description
     case .file(let error): error.description
     case .guest(let error): error.description
+    case .snapshot(let problem): "not a snapshot that a recording can go on from: \(problem)"
     case .usage(let text): text
     }
   }

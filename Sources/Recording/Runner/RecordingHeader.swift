@@ -7,14 +7,14 @@ import TraceFormat
 
 extension RecordingOptions {
   /// What the trace says of itself.
-  func header(_ support: HostSupport) -> TraceHeader {
+  func header(_ support: HostSupport, clockLead: Int64) -> TraceHeader {
     typealias Name = TraceHeader.Property.Name
     var properties = [
       TraceHeader.Property(Name.recorderVersion, recorderVersion),
       TraceHeader.Property(Name.hostKernel, support.kernel),
       TraceHeader.Property(Name.kvmKind, support.module.isEmpty ? support.kind.rawValue : "\(support.kind.rawValue) \(support.module)"),
       TraceHeader.Property(Name.kvmCapabilities, support.capabilities.map { "\($0.capability.name)=\($0.value)" }.joined(separator: " ")),
-      TraceHeader.Property(Name.guestName, image.name),
+      TraceHeader.Property(Name.guestName, image.fileName),
       TraceHeader.Property(Name.guestDigest, image.digest),
       TraceHeader.Property("clock", "CLOCK_MONOTONIC"),
       TraceHeader.Property("dirty-ring-entries", String(dirtyRingEntries)),
@@ -22,6 +22,7 @@ extension RecordingOptions {
     if !commandLine.isEmpty { properties.append(TraceHeader.Property(Name.commandLine, commandLine.joined(separator: " "))) }
     properties.append(TraceHeader.Property(Name.writes, writes.rawValue))
     properties.append(TraceHeader.Property(Name.schedule, schedule.name))
+    if pc?.start != nil { properties.append(TraceHeader.Property(Name.start, RecordingSummary.startText(clockLead: clockLead))) }
     if let seed = schedule.seed { properties.append(TraceHeader.Property(Name.seed, String(seed))) }
     for fault in faults { properties.append(TraceHeader.Property(Name.fault, fault)) }
     return TraceHeader(

@@ -27,8 +27,23 @@ public struct RecordingSummary: Hashable, Sendable {
   public var path: String?
   /// What was not done, because the guest never came to its moment.
   public var missed: Set<Request> = []
+  /// How far the clock of a guest that went on from a snapshot was ahead of it, in nanoseconds: KVM did not set the time stamp counter to where it was.
+  public var clockLead: Int64 = 0
   /// Why a snapshot that was taken could not be kept; nil where it was.
   public var snapshotFailure: String?
+}
+
+extension RecordingSummary {
+  /// How far the guest's clock was ahead of its snapshot or behind it, where that is a second or more.
+  public var clockLeadText: String? { Self.text(clockLead: clockLead) }
+
+  /// That a guest went on from a snapshot, as a trace's header says it.
+  static func startText(clockLead: Int64) -> String { "snapshot" + (text(clockLead: clockLead).map { ", its clock \($0)" } ?? "") }
+
+  private static func text(clockLead: Int64) -> String? {
+    let seconds = clockLead.magnitude / 1_000_000_000
+    return seconds == 0 ? nil : "\(seconds) s \(clockLead > 0 ? "ahead of" : "behind") the snapshot's"
+  }
 }
 
 /// How far a recording is.

@@ -32,7 +32,9 @@ package protocol VCPUDecider: SendableMetatype {
     machine.lock.lock()
     defer { machine.lock.unlock() }
     var host = LiveHost(machine: machine)
-    decider.start(0, rip: machine.image.entry, argument: machine.ram.range.length, host: &host)
+    // Where one that goes on from a snapshot starts is among its registers.
+    let entry = machine.platform?.start == nil ? machine.image.entry : machine.units[0].vcpu.linearInstructionPointer
+    decider.start(0, rip: entry, argument: machine.ram.range.length, host: &host)
     actAtMoment()
     for unit in machine.units {
       do throws(KVMError) {

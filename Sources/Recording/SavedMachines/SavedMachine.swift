@@ -20,7 +20,7 @@ public struct SavedMachine: Hashable, Sendable {
   public var isEmulated: Bool
   /// Guest memory in bytes.
   public var ramBytes: UInt64
-  /// By ascending address, inside guest memory, without overlaps.
+  /// Whole pages, by ascending address, inside guest memory, without overlaps.
   public var memory: [Memory]
   /// A list of parts for each vCPU.
   public var vcpus: [[[UInt8]]]

@@ -93,6 +93,8 @@ extension TraceHeader.Property {
     public static let schedule = "schedule"
     /// A `WriteMode`; `protected` where it is not said.
     public static let writes = "writes"
+    /// That the guest went on from a snapshot, and how far its clock was off then; not there where it started.
+    public static let start = "start"
     /// Of a trace that was made smaller: the digest of the events of the recording, and the rule whose finding it shows.
     public static let minimizedFrom = "minimized-from"
     public static let minimizedFinding = "minimized-finding"
