@@ -142,4 +142,21 @@ import Testing
     }
     #expect(!FileManager.default.fileExists(atPath: folder.file("x.tape").path))
   }
+
+  /// Nobody writes to it: to open it as a file is opened would be to wait for ever.
+  @Test(.enabled(if: canRecord, "needs /dev/kvm")) func aPipeIsNoFile() throws {
+    let folder = try Folder()
+    let (pipe, kernel) = (folder.file("pipe").path, folder.file("kernel").path)
+    // SAFETY: no memory is involved.
+    #expect(unsafe mkfifo(pipe, 0o600) == 0)
+    try Data(TinyKernel.saysR).write(to: URL(fileURLWithPath: kernel))
+    let verbs = [
+      ["guests", pipe, "--symbols"], ["record", "--kernel", pipe, "--discard"], ["record", "--from", pipe, "--discard"],
+      ["record", "--guest", pipe, "--discard"], ["record", "--kernel", kernel, "--initrd", pipe, "--discard"],
+    ]
+    for verb in verbs {
+      let result = try Tool.run(verb)
+      #expect(result.status == 2 && result.error.contains("\(pipe): expected a regular file"), "\(verb): \(result.error)")
+    }
+  }
 }

@@ -24,6 +24,15 @@ import Testing
     #expect(port.read(0) == 0)
   }
 
+  /// A guest that never looks what its loop gives back makes it hold no more than a FIFO does.
+  @Test func aLoopHoldsWhatAFIFODoes() {
+    var port = SerialPort()
+    _ = port.write(4, 0x10)
+    #expect(Self.send(&port, Array(0..<100)).isEmpty)
+    #expect(port.waiting == 16)
+    #expect((0..<16).map { _ in port.read(0) } == Array(0..<16))
+  }
+
   @Test func theDivisorHidesTwoRegisters() {
     var port = SerialPort()
     _ = port.write(1, 0x01)

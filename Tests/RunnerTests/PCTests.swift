@@ -86,6 +86,31 @@ extension GuestCode {
     expectWellFormed(recorded)
   }
 
+  /// Without an end, as from `yes`: in order, nothing lost, and read no faster than the guest takes it.
+  @Test(.needsKVM) func theConsoleWaitsForTheGuest() async throws {
+    let count = 20_000
+    var code = GuestCode()
+    code.loop(UInt64(count)) { code in
+      code.receive()
+      code.emit(0xee)
+    }
+    code.reset()
+    let screen = Screen()
+    let pc = PCOptions(console: screen.console())
+    let sender = Task.detached {
+      var sent = 0
+      while pc.console.waitForRoom() {
+        pc.console.send((sent..<sent + 100).map { UInt8(ascii: "a") + UInt8($0 % 26) })
+        sent += 100
+      }
+      return sent
+    }
+    _ = try Recorded(try code.image, pc: pc)
+    let sent = await sender.value
+    #expect(screen.text == String(decoding: (0..<count).map { UInt8(ascii: "a") + UInt8($0 % 26) }, as: UTF8.self))
+    #expect(sent < count + Console.room + 100, "\(sent)")
+  }
+
   @Test(.needsKVM) func aPanicIsToldFromAReset() throws {
     var code = GuestCode()
     code.say("Kernel panic - not syncing: no")

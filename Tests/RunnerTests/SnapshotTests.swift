@@ -25,7 +25,7 @@ import TraceFormat
   /// Goes on from it until it ends or `stop` says so.
   private static func goOn(
     from state: SavedMachine, seam: KVMSeam = .direct, stop: RecordingStop? = nil
-  ) throws(RecordingError) {
+  ) throws(RecordingError) -> RecordingSummary {
     var options = RecordingOptions(image: GuestImage(state), vcpuCount: state.vcpus.count, output: "")
     options.memorySize = state.ramBytes
     options.mode = .discard
@@ -33,12 +33,12 @@ import TraceFormat
     options.seam = seam
     options.pc = PCOptions(console: Screen().console())
     options.pc?.start = state
-    _ = try Recording.run(options, stop: stop)
+    return try Recording.run(options, stop: stop)
   }
 
   private static func refusal(_ state: SavedMachine, seam: KVMSeam = .direct) -> String? {
     do throws(RecordingError) {
-      try goOn(from: state, seam: seam)
+      _ = try goOn(from: state, seam: seam)
       return nil
     } catch {
       guard case .snapshot(let problem) = error else { return "told otherwise: \(error)" }
@@ -88,6 +88,27 @@ import TraceFormat
     #expect(Self.refusal(two) == "2 vCPUs; expected one, as a host that emulates has")
   }
 
+  /// Where KVM sets the time stamp counter it goes on; where it is the host's, that is told.
+  @Test(.needsKVM) func aClockThatDoesNotGoOnIsTold() throws {
+    let (whole, _) = try Self.taken()
+    let khz = Int64(try HostSupport.tscKilohertz())
+    for seconds in [1000, -1000] as [Int64] {
+      var state = whole
+      let registers = state.vcpus[0][8]
+      let at = try #require(stride(from: 0, to: registers.count, by: 16).first { registers[$0] == 0x10 && registers[$0 + 1..<$0 + 4].allSatisfy { $0 == 0 } })
+      let counter = (0..<8).reduce(0 as UInt64) { $0 | UInt64(registers[at + 8 + $1]) << UInt64(8 * $1) }
+      // Taken so long ago, or before the host was started.
+      let other = counter &- UInt64(bitPattern: seconds * khz * 1000)
+      for byte in 0..<8 { state.vcpus[0][8][at + 8 + byte] = UInt8(truncatingIfNeeded: other >> UInt64(8 * byte)) }
+      let lead = try Self.goOn(from: state).clockLead
+      #expect((seconds > 0 ? lead >= seconds * 1_000_000_000 : lead < -1_000_000_000) == state.isEmulated, "\(lead)")
+      guard state.isEmulated else { continue }
+      var pc = PCOptions(console: Screen().console())
+      pc.start = state
+      #expect(try Recorded(GuestImage(state), pc: pc).header.property("start")?.hasSuffix(seconds > 0 ? " s ahead" : " s behind") == true)
+    }
+  }
+
   /// What only KVM knows to be wrong is the snapshot's fault, too, and is found out before anything runs.
   @Test(.needsKVM) func whatKVMRefusesIsTheSnapshotsFault() throws {
     let (whole, _) = try Self.taken()
@@ -120,7 +141,7 @@ import TraceFormat
       }
       let stop = try RecordingStop()
       stop.stop()
-      do throws(RecordingError) { try Self.goOn(from: state, stop: stop) } catch {
+      do throws(RecordingError) { _ = try Self.goOn(from: state, stop: stop) } catch {
         guard case .snapshot = error else {
           Issue.record("round \(round): \(error)")
           continue

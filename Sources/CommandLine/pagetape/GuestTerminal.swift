@@ -17,13 +17,14 @@ final class GuestTerminal: Sendable {
     }
   }
 
-  /// Reads standard input from here on, until it ends or the process does.
+  /// Reads standard input from here on, until it ends or the recording does.
   func join() {
     setKeyByKey()
     let console = console
     Thread.detachNewThread {
       var bytes = [UInt8](repeating: 0, count: 256)
-      while true {
+      // No faster than the guest takes it: the rest waits where it comes from.
+      while console.waitForRoom() {
         // SAFETY: reads at most the array's size into it.
         let count = unsafe bytes.withUnsafeMutableBytes { unsafe read(STDIN_FILENO, $0.baseAddress, $0.count) }
         if count < 0, errno == EINTR { continue }

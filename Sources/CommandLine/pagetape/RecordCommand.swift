@@ -156,7 +156,7 @@ struct RecordCommand: ParsableCommand {
     try Terminal.output("\(what)\(seconds) s, ended: \(reason)\(lost)\(cut)\n")
     if summary.missed.contains(.protection) { Terminal.error("pagetape: the moment of --protect-from never came: nothing was protected") }
     if summary.missed.contains(.snapshot) { Terminal.error("pagetape: the moment of --snapshot-at never came: there is no snapshot") }
-    if let lead = summary.clockLeadText { Terminal.error("pagetape: the guest's clock was \(lead): this KVM does not set a time stamp counter") }
+    if let lead = summary.clockLeadText { Terminal.error("pagetape: the guest went on with its clock \(lead): this KVM does not set a time stamp counter") }
     if let failure = summary.snapshotFailure { Terminal.error("pagetape: there is no snapshot: \(failure)") }
     if summary.tailCut != nil || summary.snapshotFailure != nil { try ExitStatus.badUse.end() }
     switch summary.endReason {

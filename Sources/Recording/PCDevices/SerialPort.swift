@@ -17,6 +17,8 @@ public struct SerialPort: Hashable, Sendable {
     static let scratch = 7
   }
 
+  private static let fifoSize = 16
+
   private var divisor: UInt16 = 12
   private var interruptEnable: UInt8 = 0
   private var lineControl: UInt8 = 0
@@ -67,7 +69,11 @@ public struct SerialPort: Hashable, Sendable {
   }
 
   /// Bytes from the other end.
-  public mutating func receive(_ bytes: some Sequence<UInt8>) { received.append(contentsOf: bytes) }
+  public mutating func receive(_ bytes: some Sequence<UInt8>) {
+    received.removeFirst(taken)
+    taken = 0
+    received.append(contentsOf: bytes)
+  }
 
   /// A read of register 0 to 7.
   public mutating func read(_ register: Int) -> UInt8 {
@@ -114,7 +120,8 @@ public struct SerialPort: Hashable, Sendable {
   private mutating func send(_ value: UInt8) -> UInt8? {
     isTransmitterNews = true
     guard loopsBack else { return value }
-    received.append(value)
+    // Its own bytes may be lost: it holds as many as the FIFO.
+    if waiting < Self.fifoSize { received.append(value) }
     return nil
   }
 

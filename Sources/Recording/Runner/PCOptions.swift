@@ -1,6 +1,5 @@
 public import Hypervisor
 public import SavedMachines
-import Synchronization
 
 /// A PC's devices, as a recording is told of them.
 public struct PCOptions: Sendable {
@@ -41,33 +40,4 @@ public struct ProtectionRequest: Sendable {
     self.plan = plan
     self.moment = moment
   }
-}
-
-/// The other end of a guest's first serial port.
-public final class Console: Sendable {
-  private let output: @Sendable (UInt8) -> Void
-  private let machine = Mutex<(@Sendable ([UInt8]) -> Void)?>(nil)
-  /// What was sent before there was a machine.
-  private let early = Mutex<[UInt8]>([])
-
-  /// `output` is called for each byte that the guest sends, on the thread of the vCPU that sends it.
-  public init(output: @escaping @Sendable (UInt8) -> Void) { self.output = output }
-
-  /// Sends bytes to the guest. From any thread, at any time: what the guest does not take waits.
-  public func send(_ bytes: [UInt8]) {
-    if let take = machine.withLock({ $0 }) { take(bytes) } else { early.withLock { $0 += bytes } }
-  }
-
-  func receive(_ byte: UInt8) { output(byte) }
-
-  func connect(_ take: @escaping @Sendable ([UInt8]) -> Void) {
-    machine.withLock { $0 = take }
-    let bytes = early.withLock { waiting in
-      defer { waiting = [] }
-      return waiting
-    }
-    if !bytes.isEmpty { take(bytes) }
-  }
-
-  func disconnect() { machine.withLock { $0 = nil } }
 }

@@ -21,6 +21,8 @@ import SavedMachines
   // Guarded by `lock`.
   private var devices: PCDevices
   private var isLineUp = false
+  /// What the console was told of bytes that the guest has not taken.
+  private var untaken = 0
   private var panic = TextWatch(Platform.panicText)
   /// What was asked for and is still to be done.
   private var watches: [RecordingSummary.Request: MomentWatch] = [:]
@@ -96,7 +98,7 @@ import SavedMachines
       let now = monotonicNanoseconds()
       var value: UInt64 = 0
       for index in 0..<size { value |= UInt64(devices.read(port &+ UInt16(index), now: now, time: time)) << UInt64(8 * index) }
-      try updateLine(machine)
+      try updateSerial(machine)
       return value
     }
   }
@@ -118,7 +120,7 @@ import SavedMachines
         case .powerOff: ending = .powerOff
         }
       }
-      try updateLine(machine)
+      try updateSerial(machine)
     }
     for byte in sent { console.receive(byte) }
     return ending
@@ -127,7 +129,7 @@ import SavedMachines
   func receive(_ bytes: [UInt8], _ machine: borrowing VirtualMachine) throws(KVMError) {
     try lock.locked { () throws(KVMError) in
       devices.serial.receive(bytes)
-      try updateLine(machine)
+      try updateSerial(machine)
     }
   }
 
@@ -137,7 +139,12 @@ import SavedMachines
     try machine.setLine(Self.timerLine, false)
   }
 
-  private func updateLine(_ machine: borrowing VirtualMachine) throws(KVMError) {
+  /// What follows from the serial port's state. Under `lock`.
+  private func updateSerial(_ machine: borrowing VirtualMachine) throws(KVMError) {
+    if devices.serial.waiting != untaken {
+      untaken = devices.serial.waiting
+      console.note(untaken: untaken)
+    }
     let isUp = devices.serial.wantsInterrupt
     guard isUp != isLineUp else { return }
     isLineUp = isUp

@@ -34,15 +34,15 @@ public struct RecordingSummary: Hashable, Sendable {
 }
 
 extension RecordingSummary {
-  /// How far the guest's clock was ahead of its snapshot or behind it, where that is a second or more.
+  /// How far the guest's clock was off when it went on from a snapshot, where that is a second or more.
   public var clockLeadText: String? { Self.text(clockLead: clockLead) }
 
   /// That a guest went on from a snapshot, as a trace's header says it.
-  static func startText(clockLead: Int64) -> String { "snapshot" + (text(clockLead: clockLead).map { ", its clock \($0)" } ?? "") }
+  static func startText(clockLead: Int64) -> String { "snapshot" + (text(clockLead: clockLead).map { ", clock \($0)" } ?? "") }
 
   private static func text(clockLead: Int64) -> String? {
     let seconds = clockLead.magnitude / 1_000_000_000
-    return seconds == 0 ? nil : "\(seconds) s \(clockLead > 0 ? "ahead of" : "behind") the snapshot's"
+    return seconds == 0 ? nil : "\(seconds) s \(clockLead > 0 ? "ahead" : "behind")"
   }
 }
 
