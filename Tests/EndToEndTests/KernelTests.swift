@@ -56,7 +56,7 @@ import Testing
     #expect(recorded.output.contains("answer-42"))
     // Without ACPI, as by default where KVM emulates, a kernel that is told to power off halts.
     let ends = ["the guest halted for good", "the guest powered off"]
-    #expect(ends.contains { recorded.output.contains("ended: guestFinished, \($0)") })
+    #expect(ends.contains { recorded.output.contains("ended: guest finished, \($0)") })
     let replayed = try Tool.run("replay", trace)
     #expect(replayed.status == 0, "\(replayed.output)")
   }

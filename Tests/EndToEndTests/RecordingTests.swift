@@ -146,7 +146,7 @@ struct RecordingTests {
     let file = folder.file("x.tape")
     try trace.write(to: file)
     let info = try Tool.run("info", file.path)
-    #expect(info.output.contains("complete, ended: guestFinished"), "\(info.output)")
+    #expect(info.output.contains("complete, ended: guest finished"), "\(info.output)")
   }
 
   @Test(arguments: [SIGINT, SIGTERM])
@@ -169,11 +169,11 @@ struct RecordingTests {
     let path = folder.file("x.tape").path
     let recorded = try Tool.run("record", "--guest", "integrity", "--vcpus", "2", "--max-size", "20K", "-o", path)
     #expect(recorded.status == 0, "\(recorded.error)")
-    #expect(recorded.output.contains("ended: sizeCap, the cap of 20480 bytes is reached"), "\(recorded.output)")
+    #expect(recorded.output.contains("ended: size cap, the cap of 20480 bytes is reached"), "\(recorded.output)")
     #expect(try Data(contentsOf: folder.file("x.tape")).count <= 20_480)
     #expect(try VerdictReport(replaying: path).verdict == "clean")
     let info = try Tool.run("info", path)
-    #expect(info.output.contains("complete, ended: sizeCap") && !info.output.contains("not complete"), "\(info.output)")
+    #expect(info.output.contains("complete, ended: size cap") && !info.output.contains("not complete"), "\(info.output)")
   }
 
   /// The shell's limit on file sizes stands for a full disk: the end is the same.
@@ -183,11 +183,11 @@ struct RecordingTests {
     let recorded = try Tool.run(
       ["-c", "ulimit -f 40; exec \"$0\" \"$@\"", Tool.path, "record", "--guest", "integrity", "--vcpus", "2", "-o", path], path: "/bin/sh")
     #expect(recorded.status == 2, "\(recorded.error)")
-    #expect(recorded.output.contains("ended: diskFull, the limit of 20480 bytes on the size of files is reached"), "\(recorded.output)")
+    #expect(recorded.output.contains("ended: disk full, the limit of 20480 bytes on the size of files is reached"), "\(recorded.output)")
     #expect(recorded.output.contains("later events not recorded: "), "\(recorded.output)")
     #expect(try VerdictReport(replaying: path).verdict == "clean")
     let info = try Tool.run("info", path)
-    #expect(info.status == 0 && info.output.contains("complete, ended: diskFull"), "\(info.output)")
+    #expect(info.status == 0 && info.output.contains("complete, ended: disk full"), "\(info.output)")
   }
 
   @Test func aFullDiskKeepsTheNewestPartOfTheEnd() throws {
@@ -196,12 +196,12 @@ struct RecordingTests {
     let recorded = try Tool.run(
       ["-c", "ulimit -f 40; exec \"$0\" \"$@\"", Tool.path, "record", "--guest", "integrity", "--vcpus", "2", "--last", "1M", "-o", path], path: "/bin/sh")
     #expect(recorded.status == 2, "\(recorded.error)")
-    #expect(recorded.output.contains("before it not kept") && recorded.output.contains("ended: guestFinished"), "\(recorded.output)")
+    #expect(recorded.output.contains("before it not kept") && recorded.output.contains("ended: guest finished"), "\(recorded.output)")
     #expect(recorded.output.contains("less of the end kept than asked for: the limit of 20480 bytes"), "\(recorded.output)")
     let report = try VerdictReport(replaying: path)
     #expect(report.verdict == "incomplete" && report.lost > 0 && report.events > 0)
     let info = try Tool.run("info", path)
-    #expect(info.status == 0 && info.output.contains("complete, ended: guestFinished"), "\(info.output)")
+    #expect(info.status == 0 && info.output.contains("complete, ended: guest finished"), "\(info.output)")
   }
 
   @Test func aSlowDiskIsWaitedForOrNotByChoice() throws {
@@ -231,7 +231,7 @@ struct RecordingTests {
       #expect(try Data(contentsOf: folder.file("x.tape")).count <= 70 << 10)
     }
     let info = try Tool.run("info", path)
-    #expect(info.output.contains("complete, ended: guestFinished") && !info.output.contains("not complete"), "\(info.output)")
+    #expect(info.output.contains("complete, ended: guest finished") && !info.output.contains("not complete"), "\(info.output)")
   }
 
   @Test(arguments: [["--last", "1K"], ["--last", "0s"], ["--last", "soon"], ["--last", "1M", "--max-size", "1M"]])
@@ -279,9 +279,9 @@ struct RecordingTests {
     let recorded = try Tool.run("record", "--guest", folder.file("guest.bin").path, "-o", path)
     #expect(recorded.status == 3, "\(recorded.error)")
     // Hardware runs int3, and faults; only a host that emulates fails at it, and tells the bytes.
-    let ends = shown.isEmpty ? ["emulationFailure, KVM cannot emulate the instruction", "tripleFault, triple fault"] : [shown]
+    let ends = shown.isEmpty ? ["emulation failure, KVM cannot emulate the instruction", "triple fault, triple fault"] : [shown]
     #expect(ends.contains { recorded.output.contains($0) }, "\(recorded.output)")
-    if recorded.output.contains("emulationFailure") { #expect(recorded.output.contains(": cc"), "\(recorded.output)") }
+    if recorded.output.contains("emulation failure") { #expect(recorded.output.contains(": cc"), "\(recorded.output)") }
     #expect(try VerdictReport(replaying: path).verdict == "clean")
   }
 }

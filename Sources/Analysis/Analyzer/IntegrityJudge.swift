@@ -141,7 +141,7 @@ extension IntegrityJudge {
       observed: "vCPU \(vcpu) asked at \(call.seq), outside it, and was answered with success",
       because: [
         Finding.Reason(seq: lockedAt, what: "registration was locked: from here on integrity mode is needed"),
-        Finding.Reason(seq: call.seq, what: "vCPU \(vcpu) asked for \(name) of \(call.second) pages at \(gpaText(call.first))"),
+        Finding.Reason(seq: call.seq, what: "vCPU \(vcpu) asked for \(name) of \(call.second) page\(call.second == 1 ? "" : "s") at \(gpaText(call.first))"),
       ])
   }
 

@@ -26,7 +26,7 @@ public struct MinimizationError: Error, Sendable, CustomStringConvertible {
     let place = seq.map { " at event \($0)" } ?? ""
     let matching = findings.filter { rule.matches($0.rule) && $0.rule.severity != .loss }
     let shown = matching.isEmpty ? findings.filter { $0.rule.severity != .loss } : matching
-    let list = shown.map { "\($0.rule.name) at \($0.seq)" + ($0.count > 1 ? " (and \($0.count - 1) more times)" : "") }
+    let list = shown.map { "\($0.rule.name) at \($0.seq)" + ($0.count > 1 ? " (and \($0.count - 1) more time\($0.count == 2 ? "" : "s"))" : "") }
     let told = list.isEmpty ? "no rule is broken in this trace" : "there is \(list.joined(separator: ", "))"
     return MinimizationError(.noFinding, "nothing that matches '\(rule.pattern)' is found\(place); \(told)")
   }

@@ -18,9 +18,9 @@ extension Event {
   /// The same, with names beside addresses.
   public func story(_ symbols: GuestSymbols?) -> String {
     switch kind {
-    case .sessionStart: "\(a) vCPUs"
-    case .sessionEnd: (EndReason(rawValue: a).map { "\($0)" } ?? "reason \(a)") + suffix(text)
-    case .eventsLost: "\(a) events, \(LossCause(rawValue: b).map { "\($0)" } ?? "cause \(b)")" + suffix(text)
+    case .sessionStart: "\(a) vCPU\(a == 1 ? "" : "s")"
+    case .sessionEnd: (EndReason(rawValue: a).map { "\($0)" } ?? "reason \(a)") + endDetail
+    case .eventsLost: "\(a) event\(a == 1 ? "" : "s"), \(LossCause(rawValue: b).map { "\($0)" } ?? "cause \(b)")" + suffix(text)
     case .console: text.debugDescription
     case .vcpuStart: "starts vCPU \(a) at \(symbols.rip(rip))"
     case .vcpuOnline: (a == 0 ? "runs" : "born stopped, rendezvous \(b)") + because
@@ -90,6 +90,8 @@ extension Event {
   }
 
   private var text: String { String(decoding: data, as: UTF8.self) }
+  /// What a session's end says besides its reason.
+  var endDetail: String { suffix(text) }
   private var because: String { cause == 0 ? "" : " (by [\(cause)])" }
   /// Quoted: a stranger's trace may hold escape sequences for the terminal.
   private func suffix(_ detail: String) -> String { detail.isEmpty ? "" : ": \(detail.debugDescription)" }

@@ -24,7 +24,7 @@ extension MachineSnapshot {
   private var doubts: [String] {
     var doubts: [String] = []
     if !missing.isEmpty {
-      let more = missing.count > 3 ? " and \(missing.count - 3) more ranges" : ""
+      let more = missing.count > 3 ? " and \(Count.text(UInt64(missing.count - 3), "more range"))" : ""
       doubts.append("the state lacks \(missing.prefix(3).map(Words.events).joined(separator: ", "))\(more): the trace does not hold them")
     }
     if state.lostEvents > 0 { doubts.append("the recorder lost \(Count.text(state.lostEvents, "event")) before: what they changed is not shown") }
@@ -89,7 +89,7 @@ extension MachineSnapshot {
   private func treeLines(_ symbols: GuestSymbols?) -> [String] {
     guard state.basePointer != nil else { return ["no base pointer is set"] }
     let lines = tree.entries.map { String(repeating: "  ", count: $0.depth) + symbols.gpa($0.gpa).padded(to: 13) + Self.story($0) }
-    return tree.isCut ? lines + ["and more: \(Count.grouped(UInt64(lines.count))) entries are shown"] : lines
+    return tree.isCut ? lines + ["and more: \(Count.words(lines.count, "entry is", "entries are")) shown"] : lines
   }
 
   private static func story(_ entry: TreeWalk.Entry) -> String {

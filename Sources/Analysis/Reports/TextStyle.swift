@@ -58,7 +58,7 @@ public enum Count {
       scaled /= 1024
       unit += 1
     }
-    return unit == 0 ? "\(value) bytes" : "\(decimal(scaled)) \(units[unit])"
+    return unit == 0 ? text(value, "byte") : "\(decimal(scaled)) \(units[unit])"
   }
 
   /// One digit after the point.

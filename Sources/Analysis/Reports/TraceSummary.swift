@@ -19,6 +19,8 @@ public struct TraceSummary: Sendable {
   public var isComplete = false
   /// Why the session ended, nil where the trace does not say.
   public var end: String?
+  /// The same for a person.
+  private var endWords: String?
   public var damage: [String] = []
 
   /// Of nothing read yet: a pass fills it.
@@ -76,7 +78,7 @@ public struct TraceSummary: Sendable {
     var lines = [name]
     func add(_ label: String, _ value: String) { lines.append("  " + label.padded(to: 14) + value) }
     add("format", "\(header.major).\(header.minor)")
-    add("state", (isComplete ? "complete" : "not complete") + (end.map { ", ended: \($0)" } ?? ", no end recorded"))
+    add("state", (isComplete ? "complete" : "not complete") + (endWords.map { ", ended: \($0)" } ?? ", no end recorded"))
     add("events", Count.grouped(events) + (lost > 0 ? ", \(Count.grouped(lost)) missing" : "") + (unknown > 0 ? ", \(unknown) of unknown kinds" : ""))
     add("size", "\(Count.bytes(size)), \(JSON.decimalText(bytesPerEvent)) bytes an event")
     add("duration", "\(JSON.decimalText(Double(duration) / 1e9)) s")
@@ -110,10 +112,15 @@ extension TraceSummary: TracePass {
       while cursor.next() {
         countsByKind[Int(cursor.kind.rawValue)] += 1
         countsByVCPU[min(Int(cursor.vcpu), countsByVCPU.count - 1)] += 1
-        if cursor.kind == .sessionEnd { end = cursor.event.story }
+        if cursor.kind == .sessionEnd { noteEnd(cursor.event) }
         if cursor.kind == .eventsLost { lost &+= cursor.a }
       }
     }
+  }
+
+  private mutating func noteEnd(_ event: Event) {
+    end = event.story
+    endWords = Words.endReason(event.a) + event.endDetail
   }
 
   public mutating func noteHole(lostEvents: UInt64, firstSeq: UInt64, lastSeq: UInt64, damage: String?) { lost &+= lostEvents }

@@ -1,10 +1,10 @@
-internal import TraceEvents
+public import TraceEvents
 internal import TraceFormat
 internal import TreeFormat
 
 /// Names for numbers that a trace holds. Unknown ones stay numbers.
 enum Words {
-  static func endReason(_ raw: UInt64) -> String { EndReason(rawValue: raw).map { "\($0)" } ?? "reason \(raw)" }
+  static func endReason(_ raw: UInt64) -> String { EndReason(rawValue: raw)?.words ?? "reason \(raw)" }
 
   static func action(_ raw: UInt8) -> String { AlertAction(rawValue: raw).map { "\($0)" } ?? "action \(raw)" }
 
@@ -37,6 +37,24 @@ enum Words {
   static func events(_ range: Range<UInt64>) -> String {
     if range.upperBound - range.lowerBound == 1 { return "event \(range.lowerBound)" }
     return "events \(Count.grouped(range.lowerBound)) to \(Count.grouped(range.upperBound - 1))"
+  }
+}
+
+extension EndReason {
+  /// For people; its name is for machines.
+  public var words: String {
+    switch self {
+    case .guestFinished: "guest finished"
+    case .interrupted: "interrupted"
+    case .suspendedByAlert: "suspended by an alert"
+    case .terminatedByAlert: "terminated by an alert"
+    case .tripleFault: "triple fault"
+    case .emulationFailure: "emulation failure"
+    case .internalError: "internal error"
+    case .sizeCap: "size cap"
+    case .diskFull: "disk full"
+    case .allVCPUsHalted: "all vCPUs halted"
+    }
   }
 }
 

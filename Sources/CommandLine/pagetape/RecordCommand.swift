@@ -13,7 +13,7 @@ struct RecordCommand: ParsableCommand {
       """
       A guest is a built-in one ('pagetape guests'), a flat binary or a static ELF64; or a Linux kernel, whose console is this \
       terminal. Ctrl-C ends the recording cleanly, and so does \
-      --max-size: what the trace holds has no holes, and it ends with its index and an end of 'sizeCap'. Exit status: 0 recorded, also up to the cap, \
+      --max-size: what the trace holds has no holes, and it ends with its index and an end of 'size cap'. Exit status: 0 recorded, also up to the cap, \
       2 bad use or an I/O error, 3 the recording ended early and holds what came before, lost events to a slow disk, or never came to the moment of \
       --protect-from or --snapshot-at, 4 this host cannot run guests.
       """,
@@ -148,7 +148,7 @@ struct RecordCommand: ParsableCommand {
 
   private func tell(_ summary: RecordingSummary) throws {
     let seconds = Count.decimal(Double(summary.duration) / 1e9)
-    let reason = summary.detail.isEmpty ? "\(summary.endReason)" : "\(summary.endReason), \(summary.detail)"
+    let reason = summary.detail.isEmpty ? summary.endReason.words : "\(summary.endReason.words), \(summary.detail)"
     let tail = summary.dropped == 0 ? "" : "the end of the recording (\(Count.text(summary.dropped, "event")) before it not kept): "
     let what = summary.path.map { "\($0): \(tail)\(Count.text(summary.events, "event")), \(Count.bytes(summary.bytes)), " } ?? "nothing recorded, "
     let lost = summary.lost == 0 ? "" : "; \(Count.text(summary.lost, "event")) lost: the disk was too slow"
