@@ -165,6 +165,59 @@ import TraceEvents
     #expect(s.broken() == ["alert/wrong-action"])
   }
 
+  @Test func `what alerts stopped is counted by who tried, and is no finding`() {
+    var s = S()
+    s.write(1, S.noticed, 7, .applied, alert: .notify, .mapping)
+    s.enterIntegrity(0) { $0.driverWrite(0, S.data, 7) }
+    #expect(s.verdict().stopped.count == 0 && s.verdict().stopped.byInstruction.isEmpty)
+    s = S()
+    let first = s.write(1, S.denied + 16, 7, .dropped, alert: .deny, .mapping)
+    s.write(0, S.denied, 8, .dropped, alert: .deny, .mapping)
+    let other = s.write(0, S.leaf, 7, .dropped, alert: .deny, .node, rip: S.userRIP + 5)
+    let verdict = s.verdict()
+    #expect(verdict.outcome == .clean && verdict.findings.isEmpty)
+    let deny = AlertAction.deny.rawValue
+    #expect(verdict.stopped.count == 3 && !verdict.stopped.isCut)
+    #expect(
+      verdict.stopped.byInstruction == [
+        StoppedWrites.Attempts(rip: S.userRIP, count: 2, seq: first, vcpu: 1, gpa: S.denied + 16, action: deny),
+        StoppedWrites.Attempts(rip: S.userRIP + 5, count: 1, seq: other, vcpu: 0, gpa: S.leaf, action: deny),
+      ])
+  }
+
+  @Test func `a write that ends the recording was stopped, one that landed was not`() {
+    var s = S()
+    s.write(1, S.denied, 7, .dropped, alert: .terminate, .mapping)
+    s.events.removeLast()
+    #expect(s.verdict().stopped.byInstruction.map(\.action) == [AlertAction.terminate.rawValue])
+    // Nor is it forgotten where events are missing right behind it.
+    s.events.append(Event(.guestEnter, vcpu: 1, seq: s.events.last!.seq + 9, rip: S.userRIP))
+    #expect(s.verdict(complete: false).stopped.count == 1)
+    s = S()
+    s.write(1, S.denied, 7, .dropped, alert: .deny, .mapping, showsAfter: [7, 0, 0, 0, 0, 0, 0, 0])
+    #expect(s.broken() == ["alert/denied-write-landed"] && s.verdict().stopped.count == 0)
+    // An alert that never came did not stop it; that it was dropped did.
+    s = S()
+    s.write(1, S.denied, 7, .dropped)
+    #expect(s.verdict().stopped.byInstruction.map(\.action) == [nil])
+  }
+
+  @Test func `instructions that there is no room for are counted`() {
+    var s = S()
+    for index in 0...StoppedWrites.limit { s.write(1, S.denied, 7, .dropped, alert: .deny, .mapping, rip: S.userRIP + UInt64(index)) }
+    let stopped = s.verdict().stopped
+    #expect(stopped.count == UInt64(StoppedWrites.limit) + 1 && stopped.byInstruction.count == StoppedWrites.limit && stopped.isCut)
+  }
+
+  @Test func `one byte is one byte`() {
+    var s = S()
+    s.write(1, S.noticed, 7, count: 1, .applied, alert: .notify, .mapping)
+    #expect(s.finding(.treeProtectedWrite)?.observed.contains("wrote 1 byte at") == true)
+    s = S()
+    s.write(1, S.noticed, 7, count: 2, .applied, alert: .notify, .mapping)
+    #expect(s.finding(.treeProtectedWrite)?.observed.contains("wrote 2 bytes at") == true)
+  }
+
   @Test func `the region is touched while it is not mapped`() {
     var s = S()
     func access(_ s: inout S, alert: Bool) {

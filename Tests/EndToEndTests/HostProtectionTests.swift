@@ -1,5 +1,7 @@
 import Analyzer
 import Hypervisor
+import Reports
+import Symbols
 import TestSeeds
 import Testing
 import TraceEvents
@@ -95,6 +97,25 @@ struct HostProtectionTests {
     let alert = try #require(events.first { $0.kind == .alert })
     #expect(alert.a == UInt64(AlertAction.deny.rawValue) && alert.b == AlertOrigin.node.rawValue)
     #expect(Self.verdict(events).outcome == .clean)
+  }
+
+  /// What an action stops breaks no rule, and the reader sees who tried.
+  @Test func stoppedWritesAreTold() throws {
+    let plan = try ProtectionPlan(protecting: [GuestRange(start: 0x10_0000, length: 4096)], action: .deny, treeAt: Self.treeAt)
+    let verdict = Self.verdict(try Self.events(plan, writes: [0x10_0010] + (0..<11).map { 0x10_0100 + 8 * $0 } + [0x10_2000]))
+    #expect(verdict.outcome == .clean && verdict.stopped.count == 12)
+    let map = Array("0000000000001000 0000000000000001 T tries\n0000000000100000 0000000000001000 D secret\n".utf8)
+    let text = verdict.text(name: "x", symbols: try GuestSymbols(map: map, offset: 0))
+    let told = try #require(text.split(separator: "\n", omittingEmptySubsequences: false).firstIndex(of: "Stopped: 12 writes to protected memory"))
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)[(told + 1)...]
+    #expect(lines.first == "  - 1 by 0x1000 (tries), event 12, vCPU 0, gpa 0x100010 (secret+0x10): deny", "\(text)")
+    #expect(lines.dropFirst(10).first == "  - and 2 more instructions", "\(text)")
+    let json = verdict.json(nil).text
+    #expect(
+      json.contains(
+        #""stopped": {"count": 12, "cut": false, "instructions": [{"rip": "0x1000", "count": 1, "seq": 12, "vcpu": 0, "gpa": "0x100010", "action": "deny"}, "#))
+    let none = Self.verdict(try Self.events(plan, writes: [0x10_2000]))
+    #expect(!none.text(name: "x").contains("Stopped"))
   }
 
   /// Without traces the page-writes tell, where the page is protected as a whole.

@@ -12,6 +12,7 @@ struct AlertJudge {
   private var openCauses: [UInt64] = []
   private var lastDroppedOpenCause: UInt64 = 0
   var denied = DeniedWrites()
+  private(set) var stopped = StoppedWrites()
   /// Alerts with causes before this may answer what the trace does not show.
   private var holeBefore: UInt64 = 0
   private(set) var isAfterHole = false
@@ -63,6 +64,7 @@ struct AlertJudge {
   /// A hole in the trace before the next event: what was pending is neither kept nor broken, and nothing may be reported that rests on it.
   mutating func forget() {
     for index in open.indices {
+      if let item = open[index] { stopped.note(item) }
       open[index] = nil
       refusedCalls[index] = 0
     }
@@ -76,8 +78,10 @@ struct AlertJudge {
     for item in overdue { reportMissing(item, &findings) }
     overdue = []
     for index in open.indices {
-      guard let item = open[index], item.isOwed else { continue }
+      guard let item = open[index] else { continue }
       open[index] = nil
+      stopped.note(item)
+      guard item.isOwed else { continue }
       if complete {
         reportMissing(item, &findings)
       } else {
@@ -98,6 +102,7 @@ struct AlertJudge {
   private mutating func close(_ vcpu: UInt16, at seq: UInt64, _ findings: inout FindingCollector) {
     guard var item = open[Int(vcpu)] else { return }
     open[Int(vcpu)] = nil
+    stopped.note(item)
     if case .anything = item.call {
       if openCauses.count == Self.overdueLimit { lastDroppedOpenCause = openCauses.removeFirst() }
       openCauses.append(item.cause)

@@ -129,6 +129,6 @@ public struct Analyzer: ~Copyable, TracePass {
     let list = findings.findings.values.sorted { ($0.seq, $0.rule.name) < ($1.seq, $1.rule.name) }
     return Verdict(
       events: events, lost: losses.events, findings: list, undecided: undecided, isIncomplete: !complete || losses.isIncomplete,
-      suspects: scout.finish(), places: findings.places, tally: findings.tally)
+      stopped: alerts.stopped, suspects: scout.finish(), places: findings.places, tally: findings.tally)
   }
 }

@@ -138,7 +138,7 @@ extension TreeJudge {
     let node = protection.tree.node(frame)
     let cover = protection.tree.cover(gpa: event.gpa, length: count)
     guard node != nil || cover.mapping != nil else { return }
-    let observed = "vCPU \(event.vcpu), outside integrity mode, wrote \(count) bytes at \(gpaText(event.gpa)), and the write took effect"
+    let observed = "vCPU \(event.vcpu), outside integrity mode, wrote \(count) byte\(count == 1 ? "" : "s") at \(gpaText(event.gpa)), and the write took effect"
     func because(_ seq: UInt64, _ what: String) -> [Finding.Reason] {
       var chain = [Finding.Reason(seq: seq, what: what)]
       if let trap { chain.append(trap) }

@@ -20,6 +20,8 @@ public struct Verdict: Sendable {
   public var undecided: [String]
   /// Something is missing: events were lost, bytes are damaged, or the recording did not end by itself.
   public var isIncomplete: Bool
+  /// Writes to protected memory that did not take effect: attempts, not findings.
+  public var stopped: StoppedWrites
   /// Where races are possible, for a closer look: `Races` takes them.
   public var suspects: RaceSuspects
   /// By rule: the events at which it broke, repeats too, in the order of discovery; of each rule 16,384 at most.
@@ -47,14 +49,15 @@ public struct Verdict: Sendable {
   }
 
   init(
-    events: UInt64, lost: UInt64, findings: [Finding], undecided: [String], isIncomplete: Bool, suspects: RaceSuspects, places: [Rule: [UInt64]],
-    tally: BreachTally?
+    events: UInt64, lost: UInt64, findings: [Finding], undecided: [String], isIncomplete: Bool, stopped: StoppedWrites, suspects: RaceSuspects,
+    places: [Rule: [UInt64]], tally: BreachTally?
   ) {
     self.events = events
     self.lost = lost
     self.findings = findings
     self.undecided = undecided
     self.isIncomplete = isIncomplete
+    self.stopped = stopped
     self.suspects = suspects
     self.places = places
     self.tally = tally
@@ -92,7 +95,8 @@ extension Verdict: CustomStringConvertible {
   public var description: String {
     let repeats = places.sorted { $0.key.name < $1.key.name }.map { "\($0.key.name) at \($0.value)" }
     let expected = tally?.allowList == nil ? "" : ", expected \(tally?.expected ?? [])"
-    return "\(outcome), \(events) events, \(lost) lost\(isIncomplete ? ", incomplete" : ""), findings \(findings), undecided \(undecided), "
-      + "suspects \(suspects), prediction \(prediction.map { "\($0)" } ?? "none"), places \(repeats)\(expected)"
+    return "\(outcome), \(events) events, \(lost) lost\(isIncomplete ? ", incomplete" : ""), findings \(findings), "
+      + "undecided \(undecided), stopped \(stopped.count) \(stopped.byInstruction), suspects \(suspects), "
+      + "prediction \(prediction.map { "\($0)" } ?? "none"), places \(repeats)\(expected)"
   }
 }

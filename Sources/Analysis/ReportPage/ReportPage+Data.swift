@@ -42,6 +42,7 @@ extension ReportPage {
   private var rips: Set<UInt64> {
     var rips: Set<UInt64> = []
     for finding in verdict.findings { rips.formUnion(([finding.rip] + finding.accesses.map(\.rip)).compactMap { $0 }) }
+    rips.formUnion(verdict.stopped.byInstruction.map(\.rip))
     for snapshot in snapshots {
       rips.formUnion(snapshot.state.vcpus.map(\.rip))
       if let entry = snapshot.state.entryPoint { rips.insert(entry) }
@@ -53,6 +54,7 @@ extension ReportPage {
   private var gpas: Set<UInt64> {
     var gpas: Set<UInt64> = []
     for finding in verdict.findings { gpas.formUnion(([finding.gpa] + finding.accesses.map(\.gpa)).compactMap { $0 }) }
+    gpas.formUnion(verdict.stopped.byInstruction.map(\.gpa))
     gpas.formUnion(timeline.alerts.marks.map(\.gpa))
     gpas.formUnion(timeline.writes.cells.keys.map { $0 << (12 + timeline.writes.shift) })
     for snapshot in snapshots {

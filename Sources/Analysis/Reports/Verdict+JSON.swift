@@ -14,6 +14,7 @@ extension Verdict {
       ("events", .number(events)),
       ("lost", .number(lost)),
       ("findings", .array(findings.map { $0.json(symbols) })),
+      ("stopped", stopped.json(symbols)),
       ("undecided", .array(undecided.map { .string($0) })),
       ("prediction", .optional(prediction) { bound in
         .object([("tried", .number(UInt64(bound.tried))), ("skipped", .number(UInt64(bound.skipped))), ("window", .number(bound.window))])

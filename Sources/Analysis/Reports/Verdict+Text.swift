@@ -14,6 +14,7 @@ extension Verdict {
       lines += finding.lines(style, symbols)
     }
     lines += expectedLines
+    lines += stopped.lines(symbols)
     if !undecided.isEmpty {
       lines.append("")
       lines.append("Left open:")

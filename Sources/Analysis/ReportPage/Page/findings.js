@@ -1,10 +1,14 @@
 // The list of findings, and the one that is open.
 
+/** So many instructions are told that tried to write protected memory. */
+const STOPPED_SHOWN = 10;
+
 class Findings {
   constructor(onOpen) {
     this.onOpen = onOpen;
     this.selected = null;
     this.listFindings();
+    this.listStopped();
     this.listUndecided();
     byId("previous").disabled = byId("next").disabled = trace.findings.length === 0;
     byId("findings-title").textContent = trace.findings.length ? `Findings (${trace.findings.length})` : "Findings";
@@ -48,6 +52,18 @@ class Findings {
     if (finding.count > 1) parts.push(`${grouped(finding.count)} times`);
     if (finding.severity !== "violation") parts.push(finding.severity);
     return parts.join(", ");
+  }
+
+  listStopped() {
+    const { count, instructions } = data.verdict.stopped;
+    if (!count) return;
+    const lines = instructions.slice(0, STOPPED_SHOWN).map((attempts) => {
+      const first = `event ${grouped(attempts.seq)}, vCPU ${attempts.vcpu}, ${memory(attempts.gpa)}: ${attempts.action ?? "dropped"}`;
+      return make("li", {}, `${grouped(attempts.count)} by ${instruction(attempts.rip)}, ${attempts.count > 1 ? "first " : ""}${first}`);
+    });
+    const more = instructions.length - lines.length;
+    if (more > 0) lines.push(make("li", {}, `and ${counted(more, "more instruction")}`));
+    byId("stopped").append(make("h3", {}, `Stopped: ${counted(count, "write")} to protected memory`), make("ul", {}, lines));
   }
 
   listUndecided() {
