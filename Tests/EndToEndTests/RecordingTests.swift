@@ -149,7 +149,7 @@ struct RecordingTests {
     #expect(info.output.contains("complete, ended: guest finished"), "\(info.output)")
   }
 
-  @Test(arguments: [SIGINT, SIGTERM])
+  @Test(arguments: [SIGINT, SIGTERM, SIGHUP])
   func aSignalEndsARecordingCleanly(signal: Int32) throws {
     let folder = try Folder()
     let path = folder.file("x.tape").path
@@ -162,6 +162,43 @@ struct RecordingTests {
     #expect(process.terminationStatus == 0)
     #expect(try VerdictReport(replaying: path).verdict == "clean")
     #expect(try Tool.run("dump", path, "--kind", "session-end").output.contains("interrupted"))
+  }
+
+  /// A terminal that is closed hangs up more than once, and long after the first time.
+  @Test func aSecondHangupDoesNotCutTheEndShort() throws {
+    let folder = try Folder()
+    let pipe = folder.file("pipe").path
+    // SAFETY: strings and the integer live through the calls.
+    try #require(unsafe mkfifo(pipe, 0o600) == 0)
+    let reader = unsafe open(pipe, O_RDWR | O_NONBLOCK)
+    defer { close(reader) }
+    let process = try Tool.start(
+      ["record", "--guest", "integrity", "--vcpus", "2", "--force", "-o", pipe], output: folder.file("out"), error: folder.file("err"))
+    // Once the pipe is full the recorder waits for it, and so does its end.
+    var waiting: Int32 = 0
+    while waiting < 32_768, process.isRunning {
+      usleep(10_000)
+      _ = unsafe ioctl(reader, UInt(FIONREAD), &waiting)
+    }
+    kill(process.processIdentifier, SIGHUP)
+    usleep(1_200_000)
+    kill(process.processIdentifier, SIGHUP)
+    usleep(100_000)
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while process.isRunning {
+      if unsafe read(reader, &buffer, buffer.count) <= 0 { usleep(1000) }
+    }
+    process.waitUntilExit()
+    #expect(process.terminationReason == .exit && process.terminationStatus == 0)
+  }
+
+  @Test func nohupRecordsOn() throws {
+    let folder = try Folder()
+    let path = folder.file("x.tape").path
+    // The tool has the number of the shell that becomes it; it hangs up on itself as soon as it runs.
+    let recorded = try Tool.run(
+      ["-c", "trap '' HUP; (sleep 0.3; kill -HUP $$) & exec \"$0\" \"$@\"", Tool.path, "record", "--guest", "integrity", "-o", path], path: "/bin/sh")
+    #expect(recorded.status == 0 && recorded.output.contains("ended: guest finished"), "\(recorded.output)\(recorded.error)")
   }
 
   @Test func aSizeCapEndsARecordingCleanly() throws {

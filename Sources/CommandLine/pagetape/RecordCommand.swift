@@ -12,7 +12,7 @@ struct RecordCommand: ParsableCommand {
     discussion: Help.text(
       """
       A guest is a built-in one ('pagetape guests'), a flat binary or a static ELF64; or a Linux kernel, whose console is this \
-      terminal. Ctrl-C ends the recording cleanly, and so does \
+      terminal. Ctrl-C ends the recording cleanly, and so do a terminal that is closed and \
       --max-size: what the trace holds has no holes, and it ends with its index and an end of 'size cap'. Exit status: 0 recorded, also up to the cap, \
       2 bad use or an I/O error, 3 the recording ended early and holds what came before, lost events to a slow disk, or never came to the moment of \
       --protect-from or --snapshot-at, 4 this host cannot run guests.

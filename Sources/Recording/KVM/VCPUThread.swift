@@ -74,7 +74,8 @@ public struct Event: ~Copyable, Sendable {
     return (result > 0 && result & 1 != 0, result > 0 && result & 2 != 0)
   }
 
-  /// From here an interrupt from the terminal (SIGINT) or a request to end (SIGTERM) raises this, once; the next one does what it did before.
+  /// From here an interrupt from the terminal (SIGINT), a request to end (SIGTERM) or a terminal that is closed (SIGHUP, unless it is ignored) raises
+  /// this, once; the next interrupt or request does what it did before.
   public func raiseOnInterrupt() -> Bool { ckvm_stop_on_interrupt(descriptor) == 0 }
   public static func stopRaisingOnInterrupt() { _ = ckvm_stop_on_interrupt(-1) }
 }

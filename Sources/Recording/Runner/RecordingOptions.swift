@@ -43,7 +43,7 @@ public struct RecordingOptions: Sendable {
   /// For the trace's header.
   public var commandLine: [String]
   public var recorderVersion: String
-  /// Whether SIGINT and SIGTERM end the recording in order, from before the file is created until it is finished.
+  /// Whether SIGINT, SIGTERM and SIGHUP (unless it is ignored) end the recording in order, from before the file is created until it is finished.
   public var stopsOnInterrupt: Bool
   /// Entries of each vCPU's dirty ring: a power of two, up to 65,536.
   public var dirtyRingEntries: Int

@@ -62,15 +62,16 @@ int ckvm_event_wait(int first, int second, int milliseconds) {
 
 static atomic_int interrupt_event = -1;
 static _Atomic uint64_t first_interrupt;
-static struct sigaction old_int, old_term;
+static struct sigaction old_int, old_term, old_hangup;
 
 static void on_interrupt(int number) {
   int saved = errno;
   int fd = atomic_load(&interrupt_event);
   if (fd >= 0) (void)ckvm_event_raise(fd);
-  /* A second one is for somebody who does not want to wait; but not at once: timeout(1) signals the process and then its group. */
+  /* A second one is for somebody who does not want to wait; but not at once: timeout(1) signals the process and then its group.
+     A terminal that is closed hangs up several times, and nobody waits there. */
   uint64_t now = ckvm_nanoseconds(), none = 0;
-  if (!atomic_compare_exchange_strong(&first_interrupt, &none, now) && now - none > 1000000000u) {
+  if (!atomic_compare_exchange_strong(&first_interrupt, &none, now) && now - none > 1000000000u && number != SIGHUP) {
     sigaction(number, number == SIGINT ? &old_int : &old_term, NULL);
     raise(number);
   }
@@ -82,6 +83,7 @@ int ckvm_stop_on_interrupt(int fd) {
     if (atomic_exchange(&interrupt_event, -1) < 0) return 0;
     sigaction(SIGINT, &old_int, NULL);
     sigaction(SIGTERM, &old_term, NULL);
+    sigaction(SIGHUP, &old_hangup, NULL);
     return 0;
   }
   int none = -1;
@@ -91,12 +93,16 @@ int ckvm_stop_on_interrupt(int fd) {
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, &old_int);
   sigaction(SIGTERM, &action, &old_term);
+  /* nohup(1) has it ignored, for a recording that is to go on. */
+  sigaction(SIGHUP, NULL, &old_hangup);
+  if (old_hangup.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, NULL);
   /* Whoever started this process may have had them blocked, and a mask is inherited. */
-  sigset_t both;
-  sigemptyset(&both);
-  sigaddset(&both, SIGINT);
-  sigaddset(&both, SIGTERM);
-  return -pthread_sigmask(SIG_UNBLOCK, &both, NULL);
+  sigset_t all;
+  sigemptyset(&all);
+  sigaddset(&all, SIGINT);
+  sigaddset(&all, SIGTERM);
+  sigaddset(&all, SIGHUP);
+  return -pthread_sigmask(SIG_UNBLOCK, &all, NULL);
 }
 
 uint64_t ckvm_nanoseconds(void) {

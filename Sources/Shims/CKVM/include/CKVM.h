@@ -177,7 +177,8 @@ int ckvm_event_raise(int fd);
 int ckvm_event_clear(int fd);
 /* Waits until one of two events is raised: bit 0 and bit 1; 0 at the time limit. */
 int ckvm_event_wait(int first, int second, int milliseconds);
-/* From here SIGINT and SIGTERM raise the event, once; the next one does what it did before. -1: back to what it was before. */
+/* From here SIGINT, SIGTERM and, unless it is ignored, SIGHUP raise the event, once; the next one of the first two does what it did before.
+   -1: back to what it was before. */
 int ckvm_stop_on_interrupt(int fd);
 
 uint64_t ckvm_nanoseconds(void);
