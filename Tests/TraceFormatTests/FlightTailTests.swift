@@ -70,6 +70,78 @@ import TraceFormat
     #expect(kept >= time && kept <= time * 3 / 2 + 400_000, "\(kept)")
   }
 
+  /// A recording with `pages` traced pages of incompressible contents, one of which is written now and then.
+  private static func recordPages(_ path: String, pages: Int, last: TraceWriter.Tail, keyframeInterval: Int = 500_000) throws -> (TraceWriter, [Event]) {
+    var options = TraceWriter.Options()
+    options.eventsPerBlock = 200
+    options.flushInterval = 0
+    options.keyframeInterval = keyframeInterval
+    options.last = last
+    var random = SystemRandomNumberGenerator()
+    func noise(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) } }
+    var events = [
+      Event(.sessionStart, vcpu: Event.host, a: 2), Event(.entryPointSet, vcpu: 0, rip: 0x1234),
+      Event(.traceInstall, vcpu: Event.host, gpa: 0x10_0000, a: UInt64(pages)),
+    ]
+    for page in 0..<pages { events.append(Event(.pageContents, vcpu: Event.host, gpa: 0x10_0000 + UInt64(page) * 4096, data: noise(4096))) }
+    while events.count < count - 1 {
+      let gpa = 0x10_0000 + 8 * UInt64.random(in: 0..<UInt64(pages) * 512, using: &random)
+      let isWrite = events.count % 50 == 0
+      events.append(isWrite ? Event(.writeResult, vcpu: 0, gpa: gpa, data: noise(16)) : Event(.console, vcpu: 0, data: noise(16)))
+    }
+    events.append(Event(.sessionEnd, vcpu: Event.host))
+    for index in events.indices { (events[index].seq, events[index].time) = (UInt64(index + 1), UInt64(index) * 1000) }
+    let writer = try TraceWriter(path: path, header: TraceHeader(vcpuCount: 2), options: options)
+    for event in events { writer.append(timed: event) }
+    try writer.finish()
+    return (writer, events)
+  }
+
+  private static func expectStates(_ reader: TraceReader, _ all: [Event], from first: UInt64) throws {
+    let batch = try EventBatch(encoding: all, header: reader.header)
+    for seq in [first, first + 1, (first + UInt64(all.count)) / 2, UInt64(all.count)] {
+      var fold = MachineState(vcpuCount: 2)
+      fold.fold(batch, through: seq)
+      #expect(reader.state(at: seq) == fold, "at event \(seq)")
+    }
+  }
+
+  /// What the protected pages held is in the file once, however little room it leaves.
+  @Test(arguments: [.bytes(600_000), .time(1_000_000)] as [TraceWriter.Tail]) func whatPagesHeldIsKeptOnce(last: TraceWriter.Tail) throws {
+    let file = TemporaryFile()
+    let (writer, all) = try Self.recordPages(file.path, pages: 100, last: last)
+    let events = try Self.expectTail(file.path, writer)
+    let reader = try TraceReader(path: file.path)
+    #expect(reader.blocks.count { $0.prologue.type == BlockType.keyframe.rawValue } == 1)
+    #expect(writer.startSize > 400_000)
+    switch last {
+    case .bytes(let bytes): #expect(writer.size <= bytes && writer.size > bytes * 9 / 10, "\(writer.size) of \(bytes)")
+    case .time(let time):
+      let kept = events[events.count - 1].time - events[1].time
+      #expect(kept >= time && kept <= time + 400_000 && writer.size < writer.startSize + 100_000, "\(kept), \(writer.size)")
+    }
+    try Self.expectStates(reader, all, from: events[0].seq)
+  }
+
+  @Test func pagesThatTakeMoreThanTheTailLeaveRoomForOneBlock() throws {
+    let file = TemporaryFile()
+    let (writer, all) = try Self.recordPages(file.path, pages: 100, last: .bytes(1 << 16))
+    let events = try Self.expectTail(file.path, writer)
+    #expect(events.count > 1 && events.count <= 201 && writer.startSize > 400_000)
+    try Self.expectStates(TraceReader(path: file.path), all, from: events[0].seq)
+  }
+
+  /// As in any trace a state is near, where keyframes take a small part of the whole.
+  @Test(arguments: [.bytes(300_000), .time(15_000_000)] as [TraceWriter.Tail]) func aLongTailHasKeyframesInBetween(last: TraceWriter.Tail) throws {
+    let file = TemporaryFile()
+    let (writer, all) = try Self.recordPages(file.path, pages: 1, last: last, keyframeInterval: 1000)
+    let events = try Self.expectTail(file.path, writer)
+    let reader = try TraceReader(path: file.path)
+    #expect(reader.blocks.count { $0.prologue.type == BlockType.keyframe.rawValue } > 2)
+    if case .bytes(let bytes) = last { #expect(writer.size <= bytes, "\(writer.size) of \(bytes)") }
+    try Self.expectStates(reader, all, from: events[0].seq)
+  }
+
   private static func disk(of size: UInt64, reserves: Bool) -> OutputSeam {
     var seam = OutputSeam()
     seam.reserves = reserves

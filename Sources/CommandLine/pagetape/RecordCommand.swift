@@ -158,6 +158,9 @@ struct RecordCommand: ParsableCommand {
     if summary.missed.contains(.snapshot) { Terminal.error("pagetape: the moment of --snapshot-at never came: there is no snapshot") }
     if let lead = summary.clockLeadText { Terminal.error("pagetape: the guest went on with its clock \(lead): this KVM does not set a time stamp counter") }
     if let failure = summary.snapshotFailure { Terminal.error("pagetape: there is no snapshot: \(failure)") }
+    if case .bytes(let bytes)? = last?.tail, summary.startSize > bytes / 2 {
+      Terminal.error("pagetape: --last: the protected pages as they were before take \(Count.bytes(summary.startSize)); a larger size keeps more events")
+    }
     if summary.tailCut != nil || summary.snapshotFailure != nil { try ExitStatus.badUse.end() }
     switch summary.endReason {
     case .guestFinished, .interrupted, .allVCPUsHalted, .suspendedByAlert, .terminatedByAlert, .sizeCap:

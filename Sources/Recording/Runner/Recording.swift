@@ -170,6 +170,6 @@ public enum Recording {
     }
     return RecordingSummary(
       endReason: end.reason, detail: end.detail, events: writer.eventCount, lost: writer.lostEvents, dropped: writer.droppedEvents,
-      tailCut: writer.tailCut?.reason, bytes: writer.size, duration: duration, path: options.output)
+      startSize: writer.startSize, tailCut: writer.tailCut?.reason, bytes: writer.size, duration: duration, path: options.output)
   }
 }

@@ -17,6 +17,8 @@ public struct RecordingSummary: Hashable, Sendable {
   public var lost: UInt64 = 0
   /// Events before the first one in the trace, where only its end was to be kept.
   public var dropped: UInt64 = 0
+  /// Bytes of the file that say what the machine was like before that one.
+  public var startSize: UInt64 = 0
   /// Why less of the end is in the trace than was to be kept; nil where nothing kept it from being there.
   public var tailCut: String?
   /// Bytes of the file.

@@ -18,35 +18,53 @@ extension BlockSink {
 
   /// Takes in events, and lets go of what is beyond the limit.
   func keep(_ rows: EventRows) {
-    if tail?.isKeyframeDue == true { tail?.beginStretch(keyframe: keyframe(of: state)) }
     tail?.append(compress(rows))
-    state.fold(rows)
+    while tail?.isFirstBeyondLimit == true { letGo() }
+  }
+
+  private func letGo() {
+    guard let block = tail?.removeFirst() else { return }
+    if let batch = decode(block) { state.fold(batch) }
+    if tail?.isMeasureDue == true { tail?.measure(keyframe: keyframe(of: state)) }
   }
 
   /// Writes what was kept, and the index. Where the disk has no room for all of it: the newest part that fits.
   ///
   /// Throws where there is not even room for the last event.
-  func write(_ tail: FlightTail) throws(TraceFileError) {
-    if try attempt(tail) { return }
+  func writeTail() throws(TraceFileError) {
+    while let tail, tail.dropped.events > 0 {
+      self.tail?.measure(keyframe: keyframe(of: state))
+      guard self.tail?.isFirstBeyondLimit == true else { break }
+      letGo()
+    }
+    guard let tail else { return }
+    let start = state
+    if try attempt(tail, from: start) { return }
     // Not every disk can set room aside, and others write to it too: what fits is found by trying.
-    var (fits, tooMany, written) = (0, tail.eventBlockCount, 0)
+    var (fits, tooMany, written) = (0, tail.blocks.count, 0)
     while fits + 1 < tooMany || written != fits {
       let count = fits + 1 < tooMany ? (fits + tooMany) / 2 : fits
-      if try attempt(tail.newest(count) { keyframe(of: state(after: $0)) }) {
+      let later = state(after: tail.blocks.dropLast(count), start)
+      if try attempt(tail.replaced(by: tail.blocks.suffix(count), keyframe: keyframe(of: later)), from: later) {
         (fits, written) = (count, count)
       } else {
         (fits, tooMany, written) = (fits < count ? fits : 0, count, 0)
       }
     }
-    if written == 0 { try writePart(ofLastBlockOf: tail) }
+    if written == 0 { try writePart(ofLastBlockOf: tail, start) }
   }
 
-  /// Writes a header, these blocks and the index; false where there is no room.
-  private func attempt(_ part: FlightTail) throws(TraceFileError) -> Bool {
+  /// Writes a header, these blocks with keyframes between them, and the index; false where there is no room. `start` is the state before the blocks.
+  private func attempt(_ part: FlightTail, from start: MachineState) throws(TraceFileError) -> Bool {
     output.keepFirst(1)
     let dropped = part.dropped
+    beginTail(part, from: start)
     do throws(TraceFileError) {
-      try write((dropped.events > 0 ? [loss(dropped)] : []) + part.blocks)
+      if dropped.events > 0 { try write([loss(dropped)] + part.keyframe) }
+      for block in part.blocks {
+        guard let batch = decode(block) else { continue }
+        try copy(block.bytes, block.prologue, decoded: batch)
+      }
       try writeIndex()
     } catch {
       guard error.isDiskFull else { throw error }
@@ -54,7 +72,7 @@ extension BlockSink {
       tailCut = error
       return false
     }
-    droppedBefore = dropped.events
+    (droppedBefore, startSize) = (dropped.events, part.keyframeSize)
     return true
   }
 
@@ -68,36 +86,28 @@ extension BlockSink {
   }
 
   /// Writes half of the last block's events, or half of that, and so on.
-  private func writePart(ofLastBlockOf tail: FlightTail) throws(TraceFileError) {
-    let (before, block) = tail.lastBlock ?? ([], ([], BlockPrologue(type: BlockType.events.rawValue)))
-    let start = state(after: before)
-    let events = decode(block)?.events ?? []
+  private func writePart(ofLastBlockOf tail: FlightTail, _ start: MachineState) throws(TraceFileError) {
+    guard let batch = tail.blocks.last.flatMap(decode) else { return }
+    let before = state(after: tail.blocks.dropLast(), start)
+    let events = batch.events
     var count = events.count / 2
     while count > 0 {
       let rows = EventRows(capacity: count, dataCapacity: TraceLimits.dataPerBlock)
       rows.firstSeq = events[events.count - count].seq
       for event in events.suffix(count) { rows.append(event) }
-      var state = start
-      if let batch = decode(block) { state.fold(batch, through: rows.firstSeq - 1) }
-      if try attempt(tail.replaced(by: compress(rows), keyframe: keyframe(of: state))) { return }
+      var state = before
+      state.fold(batch, through: rows.firstSeq - 1)
+      if try attempt(tail.replaced(by: [compress(rows)], keyframe: keyframe(of: state)), from: state) { return }
       count /= 2
     }
     if let tailCut { throw tailCut }
   }
 
-  // MARK: What the blocks let go of add up to
-
-  /// The state after the first blocks of a stretch.
-  private func state(after blocks: ArraySlice<FlightTail.Block>) -> MachineState {
-    var state = MachineState(vcpuCount: vcpuCount)
-    var parts: [[UInt8]] = []
+  /// What these blocks add up to, after what came before them.
+  private func state(after blocks: ArraySlice<FlightTail.Block>, _ start: MachineState) -> MachineState {
+    var state = start
     for block in blocks {
-      if block.prologue.type == BlockType.keyframe.rawValue {
-        parts.append(raw(block))
-        if block.prologue.count == 0, let decoded = try? MachineState(keyframeParts: parts, vcpuCount: vcpuCount) { state = decoded }
-      } else if let batch = decode(block) {
-        state.fold(batch)
-      }
+      if let batch = decode(block) { state.fold(batch) }
     }
     return state
   }

@@ -9,7 +9,7 @@ final class BlockSink {
   let vcpuCount: Int
   let encoder: EventEncoder
   let compressor: BlockCompressor
-  /// What all events written so far add up to, for keyframes.
+  /// What all events written so far add up to, for keyframes; of a tail those that were let go of.
   var state: MachineState
   private let keyframeInterval: Int
   private var eventsSinceKeyframe = 0
@@ -20,8 +20,11 @@ final class BlockSink {
   let cap: SizeCap?
   /// Where only the tail of the recording is kept: nothing but the header is written before the end.
   var tail: FlightTail?
-  /// Events that were let go of before the first one in the file.
+  /// Events that were let go of before the first one in the file, and bytes of the keyframe that stands for them.
   var droppedBefore: UInt64 = 0
+  var startSize = 0
+  /// Bytes that keyframes may take besides the tail's first one.
+  private var spare = Int.max
   /// Why less of the tail is in the file than was to be kept; nil where all of it is.
   var tailCut: TraceFileError?
 
@@ -110,6 +113,12 @@ final class BlockSink {
     try write(keyframe(of: state))
   }
 
+  /// Goes on from the state before a tail.
+  func beginTail(_ tail: FlightTail, from start: MachineState) {
+    state = start
+    (eventsSinceKeyframe, bytesSinceKeyframe, keyframeSize, spare) = (0, 0, tail.keyframeSize, tail.spare)
+  }
+
   private func count(events: Int, bytes: Int) {
     eventsSinceKeyframe += events
     bytesSinceKeyframe += bytes
@@ -121,8 +130,11 @@ final class BlockSink {
     let blocks = keyframe(of: state)
     keyframeSize = blocks.reduce(0) { $0 + $1.bytes.count }
     // It only repeats what the events say: near a cap the room is theirs.
-    if keyframeSize <= room(blocks: blocks.count) {
+    let written = output.blocks.count
+    let listed = end.bytes(blocks: written + blocks.count) - end.bytes(blocks: written)
+    if keyframeSize <= room(blocks: blocks.count), keyframeSize + listed <= spare {
       try write(blocks)
+      if spare < .max { spare -= keyframeSize + listed }
     }
     (eventsSinceKeyframe, bytesSinceKeyframe) = (0, 0)
   }
@@ -141,8 +153,8 @@ final class BlockSink {
 
   /// Writes index and seek table, and closes. A file without them is still read, by its prologues.
   func finish() throws(TraceFileError) {
-    if let tail {
-      try write(tail)
+    if tail != nil {
+      try writeTail()
       self.tail = nil
     } else {
       try writeIndex()

@@ -1,43 +1,30 @@
 import TraceFormat
 
-/// The latest blocks of a recording of which only the tail is to be kept, in memory: whole stretches from one keyframe to the next.
+/// The latest blocks of a recording of which only the tail is to be kept, in memory. What was let go of before them is a state, which a keyframe holds.
 struct FlightTail {
   typealias Block = (bytes: [UInt8], prologue: BlockPrologue)
 
   /// How much is kept.
   enum Limit: Hashable, Sendable {
-    /// The file, its header and its end included, takes at most this many bytes.
+    /// The file, its header and its end included, takes at most this many bytes, unless the keyframe and one block take more.
     case bytes(UInt64)
     /// Nanoseconds: at least so much before the last event.
     case time(UInt64)
   }
 
-  /// Blocks that can be read without those before: a keyframe's, where any came before, and the events from there on.
-  private struct Stretch {
-    var blocks: [Block] = []
-    var size = 0
-    var firstTime: UInt64 = 0
-    var firstSeq: UInt64 = 0
-    var events: UInt64 = 0
-
-    init() {}
-
-    init(_ keyframe: [Block], _ events: [Block]) {
-      blocks = keyframe + events
-      size = blocks.reduce(0) { $0 + $1.bytes.count }
-      guard let first = events.first?.prologue else { return }
-      (firstTime, firstSeq) = (first.firstTime, first.firstSeq)
-      self.events = events.reduce(0) { $0 + UInt64($1.prologue.count) }
-    }
-  }
-
-  /// A tail is cut where a stretch begins: the more there are, the nearer to what was asked for.
-  private static let stretches: UInt64 = 8
+  /// A part of a limit of bytes that is left for keyframes between the blocks.
+  private static let shareForKeyframes: UInt64 = 16
+  /// How much of such a limit may be let go of before the keyframe's size is measured again.
+  private static let shareToMeasure: UInt64 = 8
 
   private let limit: FlightTail.Limit
   private let overhead: (_ blocks: Int) -> Int
-  private var kept = [Stretch()]
+  private(set) var blocks: [Block] = []
   private(set) var lastEvent: (seq: UInt64, time: UInt64) = (0, 0)
+  /// The keyframe before the first block, as it was when it was measured last; nothing while all blocks are kept.
+  private(set) var keyframe: [Block] = []
+  private var eventSize = 0
+  private var sizeLetGo: UInt64 = 0
 
   /// `overhead` is what header and end take in a file of so many blocks.
   init(_ limit: Limit, overhead: @escaping (_ blocks: Int) -> Int) {
@@ -45,73 +32,62 @@ struct FlightTail {
     self.overhead = overhead
   }
 
-  var size: Int { kept.reduce(0) { $0 + $1.size } }
-  var blocks: [Block] { kept.flatMap(\.blocks) }
+  var size: Int { eventSize + keyframeSize }
+  var keyframeSize: Int { keyframe.reduce(0) { $0 + $1.bytes.count } }
 
   /// Events before the first one kept, and the time of that one.
-  var dropped: (events: UInt64, until: UInt64) { kept[0].firstSeq == 0 ? (0, 0) : (kept[0].firstSeq - 1, kept[0].firstTime) }
+  var dropped: (events: UInt64, until: UInt64) { blocks.first.map { ($0.prologue.firstSeq - 1, $0.prologue.firstTime) } ?? (0, 0) }
 
-  /// Whether the next stretch is to begin.
-  var isKeyframeDue: Bool {
-    guard let stretch = kept.last, stretch.events > 0 else { return false }
-    return switch limit {
-    case .bytes(let bytes): UInt64(stretch.size) >= bytes / Self.stretches
-    case .time(let time): lastEvent.time - stretch.firstTime >= time / Self.stretches
-    }
-  }
-
-  mutating func beginStretch(keyframe: [Block]) {
-    kept.append(Stretch(keyframe, []))
-  }
-
-  /// Takes in a block of events, and lets go of what is beyond the limit.
+  /// Takes in a block of events.
   mutating func append(_ block: Block) {
-    let last = kept.count - 1
-    if kept[last].events == 0 { (kept[last].firstSeq, kept[last].firstTime) = (block.prologue.firstSeq, block.prologue.firstTime) }
-    kept[last].blocks.append(block)
-    kept[last].size += block.bytes.count
-    kept[last].events += UInt64(block.prologue.count)
+    blocks.append(block)
+    eventSize += block.bytes.count
     lastEvent = (block.prologue.firstSeq + UInt64(block.prologue.count) - 1, block.prologue.lastTime)
-    while kept.count > 1, isFirstBeyondLimit { kept.removeFirst() }
   }
 
-  private var isFirstBeyondLimit: Bool {
+  /// Whether the first block is to go.
+  var isFirstBeyondLimit: Bool {
+    guard blocks.count > 1 else { return false }
     switch limit {
-    case .bytes(let bytes): UInt64(size + overhead(kept.reduce(2) { $0 + $1.blocks.count })) > bytes
-    case .time(let time): kept[1].events > 0 && lastEvent.time - kept[1].firstTime >= time
+    case .bytes(let bytes): return takes > bytes - bytes / Self.shareForKeyframes
+    case .time(let time): return lastEvent.time - blocks[1].prologue.firstTime >= time
     }
   }
 
-  // MARK: Less of it
+  /// Bytes of the file.
+  private var takes: UInt64 { UInt64(size + overhead(blocks.count + keyframe.count + 1)) }
 
-  /// Blocks of events kept.
-  var eventBlockCount: Int { kept.reduce(0) { $0 + $1.blocks.count(where: Self.holdsEvents) } }
-
-  private static func holdsEvents(_ block: Block) -> Bool { block.prologue.type == BlockType.events.rawValue }
-
-  /// The last `count` blocks of events, 1 or more. `keyframe` makes of a stretch's first blocks, those that are let go of, the keyframe after them.
-  func newest(_ count: Int, keyframe: (_ blocks: ArraySlice<Block>) -> [Block]) -> FlightTail {
-    var tail = self
-    while tail.kept.count > 1, tail.eventBlockCount - tail.kept[0].blocks.count(where: Self.holdsEvents) >= count { tail.kept.removeFirst() }
-    let surplus = tail.eventBlockCount - count
-    guard surplus > 0 else { return tail }
-    let blocks = tail.kept[0].blocks
-    let events = blocks.indices.filter { Self.holdsEvents(blocks[$0]) }
-    let first = events[surplus]
-    tail.kept[0] = Stretch(keyframe(blocks[..<first]), Array(blocks[first...]))
-    return tail
+  /// Bytes that keyframes between the blocks may take.
+  var spare: Int {
+    guard case .bytes(let bytes) = limit else { return .max }
+    return takes < bytes ? Int(clamping: bytes - takes) : 0
   }
 
-  /// A tail of one block, which holds the last events of this one's last block, and the keyframe before it.
-  func replaced(by block: Block, keyframe: [Block]) -> FlightTail {
-    var tail = self
-    tail.kept = [Stretch(keyframe, [block])]
-    return tail
+  mutating func removeFirst() -> Block {
+    let block = blocks.removeFirst()
+    eventSize -= block.bytes.count
+    sizeLetGo += UInt64(block.bytes.count)
+    return block
   }
 
-  /// The last stretch up to its last block, and that block.
-  var lastBlock: (before: ArraySlice<Block>, block: Block)? {
-    guard let blocks = kept.last?.blocks, let last = blocks.last else { return nil }
-    return (blocks.dropLast(), last)
+  /// Whether the size of the keyframe matters, and is not known any more.
+  var isMeasureDue: Bool {
+    guard case .bytes(let bytes) = limit else { return false }
+    return keyframe.isEmpty || sizeLetGo >= bytes / Self.shareToMeasure
+  }
+
+  /// Takes in the keyframe of all that was let go of.
+  mutating func measure(keyframe: [Block]) {
+    self.keyframe = keyframe
+    sizeLetGo = 0
+  }
+
+  /// These blocks and this keyframe in place of its own.
+  func replaced(by blocks: [Block], keyframe: [Block]) -> FlightTail {
+    var tail = self
+    tail.blocks = blocks
+    tail.keyframe = keyframe
+    tail.eventSize = blocks.reduce(0) { $0 + $1.bytes.count }
+    return tail
   }
 }

@@ -18,7 +18,8 @@ public import TraceFormat
 
   /// How much of a recording's end is kept (`Options.last`).
   public enum Tail: Hashable, Sendable {
-    /// The whole file takes at most this many bytes; `leastBytes` or more.
+    /// The whole file takes at most this many bytes; `leastBytes` or more. What the protected pages held at its start is part of it, and is there whatever
+    /// it takes.
     case bytes(UInt64)
     /// What happened in so many nanoseconds before the end, and a little more.
     case time(UInt64)
@@ -138,6 +139,9 @@ public import TraceFormat
 
   /// Events that were let go of before the first one in the file (`Options.last`), once it is finished.
   public var droppedEvents: UInt64 { queue.droppedBefore }
+
+  /// Bytes of the file that say what the machine was like before its first event (`Options.last`), once it is finished.
+  public var startSize: UInt64 { queue.startSize }
 
   /// What kept the file from holding all of the end that was to be kept (`Options.last`), once it is finished: a disk without room for it. The file then
   /// holds the newest part that fits; what did not is counted in `droppedEvents`.

@@ -30,6 +30,7 @@ import TraceFormat
   private var written: UInt64 = 0
   private var kept: UInt64 = 0
   private var letGo: UInt64 = 0
+  private var before: UInt64 = 0
   private var cut: TraceFileError?
 
   private let whenSlow: TraceWriter.SlowDisk
@@ -178,6 +179,9 @@ import TraceFormat
   /// Events before the first one in the file, once it is finished.
   var droppedBefore: UInt64 { locked { letGo } }
 
+  /// Bytes of the state before that one, once it is finished.
+  var startSize: UInt64 { locked { before } }
+
   /// Why less of the tail is in the file than was asked for, once it is finished.
   var tailCut: TraceFileError? { locked { cut } }
 
@@ -206,7 +210,7 @@ import TraceFormat
       release(rows, dropping: end - max(rows.firstSeq, min(sink.nextSeq, end)), size: sink.size)
     }
     end(sink)
-    locked { (written, kept, letGo, cut) = (sink.size, sink.eventCount, sink.droppedBefore, sink.tailCut) }
+    locked { (written, kept, letGo, before, cut) = (sink.size, sink.eventCount, sink.droppedBefore, UInt64(sink.startSize), sink.tailCut) }
   }
 
   /// Ends the file, in order if at all possible: a disk that is full only now is an end like another.
