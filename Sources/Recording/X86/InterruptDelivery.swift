@@ -27,13 +27,15 @@ public struct InterruptDelivery: Hashable, Sendable {
   /// Five words from `rsp` on: RIP, CS, RFLAGS, RSP, SS.
   public let frame: [UInt64]
 
+  /// Where a gate leads.
+  package static func handler(gate: [UInt8]) -> UInt64 { gate.word(at: 0, 2) | gate.word(at: 6, 6) << 16 }
+
   /// Nil where more is to be done than this knows: a gate that is not present or of another type, a change of privilege, code segment or stack.
   public init?(gate: [UInt8], from context: Context) {
     guard gate.count == Int(Self.gateSize), context.codeSelector & 3 == 0 else { return nil }
-    func word(_ first: Int, _ count: Int) -> UInt64 { (0..<count).reduce(0) { $0 | UInt64(gate[first + $1]) << UInt64(8 * $1) } }
     let type = gate[5] & 0x1f
-    guard gate[5] & 0x80 != 0, type == 0xe || type == 0xf, gate[4] & 7 == 0, word(2, 2) == UInt64(context.codeSelector) else { return nil }
-    rip = word(0, 2) | word(6, 6) << 16
+    guard gate[5] & 0x80 != 0, type == 0xe || type == 0xf, gate[4] & 7 == 0, gate.word(at: 2, 2) == UInt64(context.codeSelector) else { return nil }
+    rip = Self.handler(gate: gate)
     rsp = (context.rsp & ~15) &- 40
     // TF, NT, RF and VM; an interrupt gate clears IF as well.
     let cleared: UInt64 = 1 << 8 | 1 << 14 | 1 << 16 | 1 << 17 | (type == 0xe ? 1 << 9 : 0)
