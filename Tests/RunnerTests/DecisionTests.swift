@@ -42,7 +42,8 @@ struct DecisionTests {
     guard case .end(.emulationFailure, let detail) = decide(.emulationFailure(instruction: [0x0f, 0xa2])) else { Issue.record(); return }
     #expect(detail.contains("0f a2"))
     guard case .end(.tripleFault, _) = decide(.shutdown) else { Issue.record(); return }
-    guard case .end(.internalError, _) = decide(.internalError(suberror: 3)) else { Issue.record(); return }
+    guard case .end(.internalError, let undelivered) = decide(.internalError(suberror: 3)) else { Issue.record(); return }
+    #expect(undelivered.hasPrefix("KVM could not deliver an interrupt or an exception (internal error 3) at rip 0x"))
     guard case .end(.internalError, _) = decide(.other(reason: 77)) else { Issue.record(); return }
     #expect(decide(.interrupted) == .input(.kicked))
     #expect(decide(.dirtyRingFull) == .proceed)

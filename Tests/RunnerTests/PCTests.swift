@@ -39,12 +39,13 @@ extension GuestCode {
     emit(0xf4)
   }
 
-  /// Makes a table at 0x9000 whose gate `vector` leads to a handler that says `text` and returns.
-  fileprivate mutating func handle(_ vector: UInt64, saying text: String, endsInterrupt: Bool = false) {
+  /// Makes a table at 0x9000 whose gate `vector` leads to a handler that says `text` and returns, or resets.
+  mutating func handle(_ vector: UInt64, saying text: String, endsInterrupt: Bool = false, resets: Bool = false) {
     var handler = GuestCode()
     handler.emit(0x50, 0x52)  // push %rax; push %rdx
     handler.say(text)
     if endsInterrupt { handler.out(0x20, to: 0x20) }
+    if resets { handler.reset() }
     handler.emit(0x5a, 0x58, 0x48, 0xcf)  // pop; pop; iretq
     // Over the handler.
     jump(to: here + 5 + UInt64(handler.bytes.count))

@@ -55,7 +55,7 @@ struct Recorded {
     try self.init(try Recording.run(options), path)
   }
 
-  /// A guest with a PC's devices.
+  /// A guest with a PC's devices. One that would never end is stopped.
   init(_ image: GuestImage, pc: PCOptions, vcpus: Int = 1, ramBytes: UInt64 = 16 << 20) throws {
     let path = temporaryPath()
     defer { _ = unsafe unlink(path) }
@@ -63,7 +63,8 @@ struct Recorded {
     options.memorySize = ramBytes
     options.pc = pc
     options.writes = pc.protection == nil ? .pages : .protected
-    try self.init(try Recording.run(options), path)
+    let stop = try RecordingStop()
+    try self.init(try Recording.run(options, stop: stop) { if $0.elapsed > 60_000_000_000 { stop.stop() } }, path)
   }
 
   private init(_ summary: RecordingSummary, _ path: String) throws {

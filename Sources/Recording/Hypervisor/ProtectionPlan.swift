@@ -24,6 +24,12 @@ public struct ProtectionPlan: Hashable, Sendable {
   /// All that must be there of guest memory.
   package var memory: [GuestRange] { ranges + [tree] }
 
+  /// What of it, or of its tree, is in the page of an address; nil for nothing.
+  package func range(at gpa: UInt64) -> GuestRange? {
+    let page = gpa / guestPageSize
+    return memory.first { $0.start / guestPageSize <= page && page <= ($0.start + $0.length - 1) / guestPageSize }
+  }
+
   /// A tree in as many pages from `start` on as it takes. Writes to the bytes of `ranges`, which may overlap, are answered with `action`.
   public init(protecting ranges: [GuestRange], action: AlertAction = .notify, treeAt start: UInt64) throws(ProtectionPlanError) {
     precondition(start % guestPageSize == 0, "a tree starts with a page")
@@ -115,13 +121,17 @@ public enum ProtectionPlanError: Error, Hashable, Sendable, CustomStringConverti
   case alreadyRegistered
 
   public var description: String {
-    func text(_ range: GuestRange) -> String { "0x\(String(range.start, radix: 16))+0x\(String(range.length, radix: 16))" }
     switch self {
     case .nothing: return "nothing to protect"
-    case .noSuchMemory(let range): return "\(text(range)) is not all guest memory"
-    case .meetsTree(let range): return "\(text(range)) meets the memory of the tree itself"
+    case .noSuchMemory(let range): return "\(range.text) is not all guest memory"
+    case .meetsTree(let range): return "\(range.text) meets the memory of the tree itself"
     case .crowdedPage(let gpa): return "more than \(TreeLayout.leafCapacity) ranges in the page at 0x\(String(gpa, radix: 16))"
     case .alreadyRegistered: return "the guest has registered a tree of its own"
     }
   }
+}
+
+extension GuestRange {
+  /// As people write it: the first address and the length.
+  package var text: String { "0x\(String(start, radix: 16))+0x\(String(length, radix: 16))" }
 }

@@ -17,6 +17,8 @@ extension VCPU {
     case awaitsInit
     /// Until another one's SIPI: nothing is executed before it, and the place where it starts is not known.
     case awaitsStart
+
+    public var hasStarted: Bool { self == .runs || self == .halted }
   }
 
   /// What it does, once it has taken an INIT or a SIPI that is there for it. It waits for the vCPU's own thread to come out of the guest.

@@ -26,6 +26,9 @@ public enum VMExit: Hashable, Sendable {
   /// One that this version does not know.
   case other(reason: UInt32)
 
+  /// The suberror of an interrupt or exception that could not be delivered.
+  public static let deliveryFailed = UInt64(KVM_INTERNAL_ERROR_DELIVERY_EV)
+
   init(_ raw: ckvm_exit) {
     switch raw.reason {
     case UInt32(KVM_EXIT_IO) where raw.is_write != 0:

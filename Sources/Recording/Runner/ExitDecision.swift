@@ -101,6 +101,8 @@ extension VMExit {
     case .emulationFailure(let instruction):
       let bytes = instruction.map { $0 < 16 ? "0\(String($0, radix: 16))" : String($0, radix: 16) }.joined(separator: " ")
       return .end(.emulationFailure, detail: "KVM cannot emulate the instruction \(place): \(bytes.isEmpty ? "bytes not known" : bytes)")
+    case .internalError(Self.deliveryFailed):
+      return .end(.internalError, detail: "KVM could not deliver an interrupt or an exception (internal error \(Self.deliveryFailed)) \(place)")
     case .internalError(let suberror): return .end(.internalError, detail: "KVM internal error \(suberror) \(place)")
     case .failedEntry(let reason): return .end(.internalError, detail: "KVM could not enter the guest \(place), hardware reason \(reason)")
     case .systemEvent(let type): return .end(.guestFinished, detail: "system event \(type) \(place)")

@@ -5,13 +5,14 @@ import X86
 
 /// Breakpoints, and instructions that an emulating KVM cannot execute, finished here. On other hosts nothing is ever finished.
 extension Machine {
+  private static let doubleFault: UInt64 = 8
   private static let pageFault: UInt64 = 14
 
   /// Finishes what the exit stands for; false where it is for others to handle. Under `lock`, on the vCPU's own thread.
   func finishInstruction(_ exit: VMExit, _ unit: VCPUUnit) -> Bool {
     guard let platform else { return false }
     do throws(KVMError) {
-      if platform.isEmulated, exit == .interrupted || unit.faultHandler == nil { try watchSystemCalls(unit) }
+      if platform.isEmulated, exit == .interrupted || unit.faultHandler == nil { try watchHandlers(unit) }
       switch exit {
       case .interrupted:
         try look(unit)
@@ -28,18 +29,21 @@ extension Machine {
     }
   }
 
-  /// Stopped before the instruction at a breakpoint: a moment that is waited for, or the page-fault handler.
+  /// Stopped before the instruction at a breakpoint: a moment that is waited for, or a handler.
   private func passBreakpoint(_ unit: VCPUUnit, _ platform: Platform) throws(KVMError) {
     platform.reach(unit.vcpu.instructionPointer)
     try setBreakpoints(unit)
-    guard unit.vcpu.breakpoints.contains(unit.vcpu.instructionPointer) else { return }
-    if try !completeSystemCall(unit) { unit.isAtBreakpoint = true }
+    let place = unit.vcpu.instructionPointer
+    guard unit.vcpu.breakpoints.contains(place) else { return }
+    if place == unit.faultHandler, try completeSystemCall(unit) { return }
+    if place == unit.doubleFaultHandler, try endAtDoubleFault(unit) { return }
+    unit.isAtBreakpoint = true
   }
 
   /// Has the vCPU stop where something waits for it.
   func setBreakpoints(_ unit: VCPUUnit) throws(KVMError) {
     guard let platform else { return }
-    try unit.vcpu.setBreakpoints([unit.faultHandler].compactMap(\.self) + platform.awaitedAddresses)
+    try unit.vcpu.setBreakpoints([unit.faultHandler, unit.doubleFaultHandler].compactMap(\.self) + platform.awaitedAddresses)
   }
 
   /// Goes into the guest, past the instruction that the vCPU stopped before at its breakpoint.
@@ -79,16 +83,22 @@ extension Machine {
 
   // MARK: System calls
 
-  /// Sets the breakpoint at the guest's page-fault handler, which may have another address since the last time.
-  private func watchSystemCalls(_ unit: VCPUUnit) throws(KVMError) {
-    let system = unit.vcpu.systemRegisters
+  /// Sets the breakpoints at handlers of the guest's, which may have other addresses since the last time.
+  func watchHandlers(_ unit: VCPUUnit) throws(KVMError) {
     // Before system calls are turned on there are none.
-    guard system.efer & 1 != 0, system.idtLimit >= 16 * (Self.pageFault + 1) - 1,
-      let gate = guestBytes(at: system.idtBase &+ 16 * Self.pageFault, count: 16, unit), gate[5] & 0x80 != 0
-    else { return }
-    func word(_ first: Int, _ count: Int) -> UInt64 { (0..<count).reduce(0) { $0 | UInt64(gate[first + $1]) << UInt64(8 * $1) } }
-    unit.faultHandler = word(0, 2) | word(6, 6) << 16
+    if unit.vcpu.systemRegisters.efer & 1 != 0, let handler = handler(of: Self.pageFault, unit) { unit.faultHandler = handler }
+    if watchesStacks, let handler = handler(of: Self.doubleFault, unit) { unit.doubleFaultHandler = handler }
     try setBreakpoints(unit)
+  }
+
+  /// Where the interrupt descriptor table leads for a vector; nil where it has no such gate.
+  private func handler(of vector: UInt64, _ unit: VCPUUnit) -> UInt64? {
+    let system = unit.vcpu.systemRegisters
+    let entry = vector * InterruptDelivery.gateSize
+    guard UInt64(system.idtLimit) >= entry + InterruptDelivery.gateSize - 1,
+      let gate = guestBytes(at: system.idtBase &+ entry, count: Int(InterruptDelivery.gateSize), unit), gate[5] & 0x80 != 0
+    else { return nil }
+    return InterruptDelivery.handler(gate: gate)
   }
 
   /// At the page-fault handler: false where it is a page fault.
@@ -107,7 +117,7 @@ extension Machine {
   }
 
   /// Bytes at a guest-virtual address, nil where nothing is mapped there or it is no memory.
-  private func guestBytes(at address: UInt64, count: Int, _ unit: VCPUUnit) -> [UInt8]? {
+  func guestBytes(at address: UInt64, count: Int, _ unit: VCPUUnit) -> [UInt8]? {
     var bytes: [UInt8] = []
     while bytes.count < count {
       let at = address &+ UInt64(bytes.count)

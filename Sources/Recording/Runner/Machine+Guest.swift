@@ -26,7 +26,7 @@ extension Machine {
     guard let vector = unit.pendingVector, !unit.attention else { return }
     unit.pendingVector = nil
     do throws(KVMError) {
-      if try !deliverInterrupt(vector, unit) { try unit.vcpu.inject(vector: vector) }
+      if try !deliverInterrupt(vector, unit) { try inject(vector, unit) }
     } catch {
       finish(error)
     }

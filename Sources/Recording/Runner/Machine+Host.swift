@@ -147,9 +147,15 @@ extension Machine {
         unit.pendingVector = vector
         return
       }
-      try unit.vcpu.inject(vector: vector)
+      try inject(vector, unit)
     } catch {
       finish(error)
     }
+  }
+
+  /// Has KVM deliver an interrupt; ends the session where it cannot. Under `lock`, on the vCPU's own thread.
+  func inject(_ vector: UInt8, _ unit: VCPUUnit) throws(KVMError) {
+    if let stack = try trappingStack(unit, of: unit.vcpu.privilegeLevel == 0 ? .current : .task) { return finish(.emulationFailure, stack) }
+    try unit.vcpu.inject(vector: vector)
   }
 }

@@ -47,7 +47,7 @@ extension Machine {
   /// first. Under `lock`, on the vCPU's own thread.
   func awaitStart(_ unit: VCPUUnit) throws(KVMError) -> Bool {
     var activity = try look(unit)
-    while end == nil, activity == .awaitsInit || activity == .awaitsStart {
+    while end == nil, !activity.hasStarted {
       // After the INIT KVM would go from the wait into the guest: where it starts would not be known. The SIPI follows within milliseconds.
       if activity == .awaitsInit { try waitInKVM(unit) } else { lock.unlocked { _ = usleep(Self.startPollMicroseconds) } }
       activity = try look(unit)

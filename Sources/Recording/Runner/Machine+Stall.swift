@@ -2,8 +2,9 @@ import Glibc
 import KVM
 import TraceEvents
 
-/// Instructions that KVM begins again and again without an end: its emulation of some of them (`sgdt`, `sidt`) does not turn a store to read-only
-/// memory into an exit, but goes back to the guest, which faults at the same instruction. Nothing comes out of `KVM_RUN` then but by a signal.
+/// Instructions that KVM begins again and again without an end: its emulation of some of them (`sgdt`, `sidt`, the load of a segment register that sets
+/// a descriptor's accessed bit) does not turn a store to read-only memory into an exit, but goes back to the guest, which faults at the same instruction.
+/// Nothing comes out of `KVM_RUN` then but by a signal.
 extension Machine {
   /// How long a vCPU is at one instruction before it is looked at, in nanoseconds.
   private static let patience: UInt64 = 2_000_000_000
@@ -58,11 +59,12 @@ extension Machine {
     return exit
   }
 
-  /// Whether the instruction is certainly none that may lead to itself: of the second opcode page (but for the conditional jumps there), or of the x87's.
+  /// Whether the instruction is certainly none that may lead to itself: of the second opcode page (but for the conditional jumps there), of the x87's,
+  /// or a load of a segment register.
   private static func leadsOn(_ code: [UInt8]) -> Bool {
     let rest = withoutPrefixes(code)
     guard let first = rest.first, let second = rest.dropFirst().first else { return false }
-    return first == 0x0f ? second & 0xf0 != 0x80 : (0xd8...0xdf).contains(first)
+    return first == 0x0f ? second & 0xf0 != 0x80 : (0xd8...0xdf).contains(first) || first == 0x8e
   }
 
   func isAtHalt(_ unit: VCPUUnit) -> Bool { Self.withoutPrefixes(code(at: unit.vcpu.instructionPointer, unit)).first == 0xf4 }

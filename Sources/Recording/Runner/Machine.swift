@@ -39,6 +39,8 @@ import X86
   // Guarded by `lock`.
   var slots: SlotMap
   var regionIsMapped = false
+  /// The host protects memory of a guest that gets interrupts from KVM.
+  var watchesStacks = false
   var applied = AppliedWrites()
   /// The vCPU whose write the core is deciding about.
   var writingVCPU: Int?

@@ -169,6 +169,7 @@ package protocol VCPUDecider: SendableMetatype {
   /// Hands exits to the decider, in order. Under the lock.
   private func handle(_ exits: [VMExit], _ unit: VCPUUnit) {
     for exit in exits where machine.end == nil { handle(exit, unit) }
+    machine.endWhereStackTraps(unit, exits)
   }
 
   private func handle(_ exit: VMExit, _ unit: VCPUUnit) {
@@ -180,7 +181,7 @@ package protocol VCPUDecider: SendableMetatype {
     case .input(let input) where machine.applyExactWrite(input, unit): unit.goesOn = true
     case .end(let reason, let detail):
       let rip = unit.vcpu.registers.rip
-      give(.failed(reason, detail: detail, gpa: try? unit.vcpu.translate(rip), rip: rip), unit)
+      give(.failed(reason, detail: detail + machine.stackNote(unit, exit), gpa: try? unit.vcpu.translate(rip), rip: rip), unit)
     case .input(.trappedWrite(let gpa, let bytes, let rip, let flags)):
       let write = machine.freshWrite(unit, gpa: gpa, bytes: bytes, flags: flags)
       machine.writingVCPU = unit.number
@@ -217,8 +218,13 @@ package protocol VCPUDecider: SendableMetatype {
   private func actAtMoment() {
     machine.takeSnapshotIfDue()
     guard let plan = machine.platform?.takeDueProtection(), machine.end == nil, machine.emptyGuest() else { return }
+    machine.prepareCPUWrites(in: plan)
+    guard machine.end == nil else { return }
     var host = LiveHost(machine: machine)
-    do throws(ProtectionPlanError) { try decider.protect(plan, host: &host) } catch {
+    do throws(ProtectionPlanError) {
+      try decider.protect(plan, host: &host)
+      machine.watchStacks()
+    } catch {
       machine.finish(.internalError, "memory cannot be protected: \(error)")
     }
   }

@@ -46,6 +46,8 @@ package struct SlotMap: Sendable {
     return low
   }
 
+  package var isAnyTraced: Bool { runs.count > 1 || runs[0].traced }
+
   package func isTraced(_ page: Int) -> Bool { runs[position(of: page)].traced }
 
   /// What it takes to change the pages' state. Nothing where they are in that state already.

@@ -43,6 +43,10 @@ import KVM
   var isAtBreakpoint = false
   /// Where system calls that an emulating host does not end come out: the guest's page-fault handler, once there is one.
   var faultHandler: UInt64?
+  /// Where a frame that cannot be pushed comes out on such a host; nil where none is watched for.
+  var doubleFaultHandler: UInt64?
+  /// Where its stack was when it was last looked at.
+  var checkedStack: StackPlace?
 
   // Guarded by the session's lock.
   /// Since which look of `Machine.look` only another vCPU can make it run, and at which this was last seen; nil where it runs.
