@@ -92,6 +92,23 @@ import Testing
     #expect(again.output.hasPrefix("clean") || again.output.hasPrefix("incomplete"), "\(again.output)")
   }
 
+  /// The stack that it starts on: nothing is executed with it protected.
+  @Test(.enabled(if: canRecord && has("vmlinuz"), "needs /dev/kvm, and a kernel: tools/linux-guest fetches it"))
+  func aKernelsStackIsNotProtected() throws {
+    let folder = try Folder()
+    let (kernel, trace, map) = (Self.folder.appendingPathComponent("vmlinuz").path, folder.file("linux.tape").path, folder.file("System.map"))
+    try Data(try Tool.run("guests", kernel, "--symbols").output.utf8).write(to: map)
+    let recorded = try Self.session(
+      [
+        "record", "--kernel", kernel, "--memory", "128M", "--protect", "init_stack", "--protect-from", "@start_kernel", "--symbols", map.path, "-o", trace,
+      ], seconds: 300)
+    #expect(recorded.status == 3, "\(recorded.output) \(recorded.error)")
+    #expect(recorded.output.contains("ended: emulationFailure, memory cannot be protected: vCPU 0's stack is at 0xffffffff"), "\(recorded.output)")
+    #expect(!recorded.output.contains("panic"))
+    #expect(try Tool.run("info", trace).output.contains("complete, ended: emulationFailure"))
+    #expect(try Tool.run("replay", trace).status == 0)
+  }
+
   @Test(.enabled(if: canRecord, "needs /dev/kvm")) func aMomentThatNeverComesIsToldAndNothingIsTakenForProtected() throws {
     let folder = try Folder()
     let kernel = folder.file("kernel")

@@ -260,6 +260,20 @@ extension GuestCode {
     #expect(recorded.summary.detail.contains(": 8e d8 ") && recorded.isComplete)
   }
 
+  /// It is too wide for KVM to bring out.
+  @Test(.needsKVM) func aStoreThatCannotBeFinishedEndsTheRecording() throws {
+    guard try HostSupport.check().kind == .emulating else { return }
+    var code = GuestCode()
+    code.say("go")
+    code.emit([0x48, 0x0f, 0xae, 0x04], at: Self.page)  // fxsave64
+    code.say("on")
+    code.reset()
+    let (recorded, text) = try Self.record(code)
+    #expect(text == "go")
+    #expect(recorded.summary.endReason == .emulationFailure)
+    #expect(recorded.summary.detail.contains(": 48 0f ae 04 25 ") && recorded.isComplete, "\(recorded.summary.detail)")
+  }
+
   // MARK: Guests that protect memory themselves
 
   /// They get interrupts from the recorder, which knows where the frame would go.

@@ -139,7 +139,8 @@ extension Machine {
   }
 
   private func problem(_ stack: String, at rsp: UInt64, _ unit: VCPUUnit, where traps: (UInt64) -> Bool) throws(KVMError) -> String? {
-    for address in Self.frame(rsp) {
+    let frame = Self.frame(rsp)
+    for address in [frame.first, frame.last] {
       guard let gpa = try unit.vcpu.translate(address), isRAM(gpa), traps(gpa) else { continue }
       return "\(stack) is at 0x\(String(rsp, radix: 16)), on \(protectedPage(gpa)): the CPU pushes the frames of interrupts and exceptions there by "
         + "itself, which cannot be done where writes trap"
@@ -148,7 +149,7 @@ extension Machine {
   }
 
   /// Where the first and the last word of a frame go.
-  fileprivate static func frame(_ rsp: UInt64) -> [UInt64] { [rsp &- 8, (rsp & ~15) &- frameSize] }
+  fileprivate static func frame(_ rsp: UInt64) -> (first: UInt64, last: UInt64) { (rsp &- 8, (rsp & ~15) &- frameSize) }
 
   private func traps(_ gpa: UInt64) -> Bool { slots.isTraced(Int(gpa / guestPageSize)) }
 
@@ -161,13 +162,16 @@ extension Machine {
 
 /// What decides where a vCPU's next frame goes, as long as the guest maps its memory as it did.
 struct StackPlace: Equatable {
-  private var pages: [UInt64]
+  private var firstPage: UInt64
+  private var lastPage: UInt64
   private var cr3: UInt64
+  private var privilege: UInt8
 
-  /// In user mode it is not where the stack pointer is.
   fileprivate init(_ vcpu: borrowing VCPU) {
-    pages = vcpu.privilegeLevel == 0 ? Machine.frame(vcpu.registers.rsp).map { $0 / guestPageSize } : []
+    let frame = Machine.frame(vcpu.registers.rsp)
+    (firstPage, lastPage) = (frame.first / guestPageSize, frame.last / guestPageSize)
     cr3 = vcpu.systemRegisters.cr3
+    privilege = vcpu.privilegeLevel
   }
 }
 
