@@ -140,11 +140,65 @@ import Testing
       (["record", "--kernel", "k", "--protect", "0x1000+8", "--writes", "pages", "-o", "x.tape"], "--protect needs writes that trap"),
       (["record", "--kernel", "k", "--writes", "exact", "-o", "x.tape"], "--writes"),
       (["record", "--from", "s", "--memory", "64M", "-o", "x.tape"], "--memory"),
+      (["record", "--kernel", "", "-o", "x.tape"], "--kernel: the name of the file is empty"),
+      (["record", "--kernel", "k", "--initrd", "", "-o", "x.tape"], "--initrd: the name of the file is empty"),
+      (["record", "--kernel", "k", "-o", ""], "-o: the name of the file is empty"),
+      (["record", "--guest", "", "-o", "x.tape"], "--guest: the name of the file is empty"),
+      (["replay", "x.tape", "--symbols", ""], "--symbols: the name of the file is empty"),
+      (["replay", ""], "the name of the trace is empty"),
+      (["export", "--format", "csv", CorpusTests.folder.appendingPathComponent("clean-hello.tape").path, "-o", ""], "the name of the file is empty"),
+      (["guests", CorpusTests.folder.appendingPathComponent("clean-hello.tape").path], "is no built-in guest; of a kernel's file --symbols"),
     ]
     for (arguments, message) in wrong {
       let result = try Tool.run(arguments)
       #expect(result.status == 2, "\(arguments)")
       #expect(result.error.contains(message), "\(arguments): \(result.error)")
+    }
+  }
+
+  /// What is wrong with a number is said, and not that a symbol of that name is missing.
+  @Test(arguments: [
+    ("0xzz+4096", "'0xzz' in '0xzz+4096' is no number"), ("0x1000+0xq", "'0xq' in '0x1000+0xq' is no number"), ("0x1000+", "'' in '0x1000+' is no number"),
+    ("0x1000", "expected an address and a length"), ("0x1000+1+2", "expected an address and a length"), ("0x1000+0", "has no bytes"),
+    ("0x10000000000000000+1", "no number below 2^64"), ("", "expected an address and a length"),
+  ]) func aBadNumberIsTold(what: String, message: String) throws {
+    let result = try Tool.run("record", "--kernel", "k", "--protect", what, "-o", "x.tape")
+    #expect(result.status == 2 && result.error.contains(message) && !result.error.contains("--symbols, a"), "\(result.error)")
+  }
+
+  @Test(arguments: [
+    ("@-1", "'-1' in '@-1' is no number"), ("@0x", "'0x' in '@0x' is no number"), ("@", "'@' is no moment"), ("", "'' is no moment"),
+    ("console:", "'console:' is no moment"), ("@0x800000000000", "no instruction is at 0x800000000000"),
+    ("@0x8000000000000000", "no instruction is at 0x8000000000000000"), ("@0xffff7fffffffffff", "no instruction is at 0xffff7fffffffffff"),
+  ]) func aBadMomentIsTold(moment: String, message: String) throws {
+    for option in ["--protect-from", "--snapshot-at"] {
+      let result = try Tool.run("record", "--kernel", "k", "--protect", "0x1000+8", "--snapshot", "s", option, moment, "-o", "x.tape")
+      #expect(result.status == 2 && result.error.contains(message), "\(result.error)")
+    }
+  }
+
+  /// A text that would be taken for another moment: the kernel never shows it, which is told where it is one.
+  @Test(.enabled(if: canRecord, "needs /dev/kvm"), arguments: ["console:boot", "console:@x", "console:console:"])
+  func anyTextIsAMoment(moment: String) throws {
+    let folder = try Folder()
+    let kernel = folder.file("kernel")
+    try Data(TinyKernel.bytes([0xfa, 0xf4])).write(to: kernel)
+    let result = try Tool.run(
+      "record", "--kernel", kernel.path, "--protect", "0x200000+4096", "--protect-from", moment, "-o", folder.file("x.tape").path)
+    #expect(result.status == 3 && result.error.contains("the moment of --protect-from never came"), "\(result.error)")
+  }
+
+  /// User mode of an emulating host runs on its processor: that an address there is not reached is said before, not found out afterwards.
+  @Test(.enabled(if: canRecord, "needs /dev/kvm")) func anAddressOfUserModeIsWarnedOf() throws {
+    let folder = try Folder()
+    let kernel = folder.file("kernel")
+    try Data(TinyKernel.bytes([0xfa, 0xf4])).write(to: kernel)
+    for (number, address) in ["@0x401000", "@0xffffffff81000000"].enumerated() {
+      let result = try Tool.run(
+        "record", "--kernel", kernel.path, "--protect", "0x200000+4096", "--protect-from", address, "-o", folder.file("\(number).tape").path)
+      #expect(result.status == 3, "\(result.error)")
+      let isEmulating = try Tool.run("info", folder.file("\(number).tape").path).output.contains("emulating")
+      if isEmulating { #expect(result.error.contains("user mode does not stop") == (number == 0), "\(result.error)") }
     }
   }
 
@@ -156,6 +210,7 @@ import Testing
       let result = try Tool.run("record", option, file.path, "-o", folder.file("x.tape").path)
       #expect(result.status == 2, "\(option): \(result.error)")
       #expect(result.error.contains(file.path))
+      if option == "--kernel" { #expect(result.error.contains("expected a bzImage or an ELF file"), "\(result.error)") }
     }
     #expect(!FileManager.default.fileExists(atPath: folder.file("x.tape").path))
   }

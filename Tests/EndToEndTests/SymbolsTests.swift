@@ -250,12 +250,30 @@ struct SymbolsTests {
     for (name, said) in [
       ("twice", "2 symbols are called 'twice', at 0x1000, 0x2000"), ("large", "'large' has 36,864 bytes; up to 4096"), ("larg", "(did you mean \"large\"?)"),
       ("large+0x9000", "is not among them"), ("large+0+0", "ask for 1 byte"), ("+4", "there is no symbol"), ("", "there is no symbol"),
+      ("0xzz", "'0xzz' is no address"), ("la\u{1b}[1mrge", "there is no symbol 'la\u{fffd}[1mrge'"), ("kernel-text", "there is no symbol '_stext'"),
     ] {
       let result = try Tool.run("blame", trace, "--symbols", map.path, "--", name)
       #expect(result.status == 2 && result.error.contains(said), "\(name): \(result.error)")
     }
     #expect(try run("blame", trace, "operator+", "--symbols", map.path).contains("16 bytes at 0x100000 (operator+)"))
     #expect(try run("blame", trace, "large+0x10+4", "--symbols", map.path).contains("4 bytes at 0x3010 (large+0x10)"))
+  }
+
+  /// All of a kernel's code has a name of its own, wherever memory can be named.
+  @Test func aKernelsTextHasAName() throws {
+    let folder = try Folder()
+    let map = folder.file("System.map")
+    try Data("ffffffff81000000 T startup_64\nffffffff81000000 T _stext\nffffffff81000200 T next\nffffffff81003000 T _etext\n".utf8).write(to: map)
+    let trace = Self.stored("linux-text")
+    let offset = "0xffffffff80000000"
+    #expect(try run("blame", trace, "kernel-text+0x254c", "--symbols", map.path, "--symbols-offset", offset).contains("byte 0x100254c (next+0x234c)"))
+    #expect(try run("blame", trace, "kernel-text+0x2fff+1", "--symbols", map.path, "--symbols-offset", offset).contains("byte 0x1002fff"))
+    for (what, said) in [("kernel-text", "'kernel-text' has 12,288 bytes; up to 4096"), ("kernel-text+0x3000", "is not among them")] {
+      let result = try Tool.run("blame", trace, what, "--symbols", map.path)
+      #expect(result.status == 2 && result.error.contains(said), "\(result.error)")
+    }
+    try Data("ffffffff81000000 T _etext\nffffffff81003000 T _stext\n".utf8).write(to: map)
+    #expect(try Tool.run("blame", trace, "kernel-text+4", "--symbols", map.path).error.contains("no code lies between _stext, 0xffffffff81003000"))
   }
 
   @Test func guestsGiveTheirSymbols() throws {

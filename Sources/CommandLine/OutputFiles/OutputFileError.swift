@@ -12,7 +12,7 @@ public struct OutputFileError: Error, Hashable, Sendable, CustomStringConvertibl
     self.errno = errno
     isThere = false
     // SAFETY: strerror's string is copied at once.
-    description = "\(path): \(doing): \(unsafe String(cString: strerror(errno)))"
+    description = path.isEmpty ? "the name of the file is empty" : "\(path): \(doing): \(unsafe String(cString: strerror(errno)))"
   }
 
   init(thereIs path: String) {

@@ -12,9 +12,9 @@ struct BlameCommand: ParsableCommand {
     discussion: Help.text(
       """
       ADDRESS is guest-physical, hexadecimal with 0x or decimal; 0x1000+8 is 8 bytes, up to 4096, and one byte is meant where no length is given. With \
-      --symbols it may be a symbol: jiffies is all of it, and jiffies+0x4, as the outputs have it, one byte of it; jiffies+0x4+2 is 2 bytes. The trace is \
-      read backwards, and no further than --last writes; --count reads on to its start. Exit status: 0, also where no write is found; 2 where the \
-      trace has no such event, or the file no such symbol; 3 where events are missing between the write and --at.
+      --symbols it may be a symbol: jiffies is all of it, and jiffies+0x4, as the outputs have it, one byte of it; jiffies+0x4+2 is 2 bytes; kernel-text \
+      is a kernel's code. The trace is read backwards, and no further than --last writes; --count reads on to its start. Exit status: 0, also where no \
+      write is found; 2 where the trace has no such event, or the file no such symbol; 3 where events are missing between the write and --at.
       """,
       Help.Example("who wrote these eight bytes last, and before", "pagetape blame boot.tape 0x251040+8"),
       Help.Example("who had written them by event 4711", "pagetape blame boot.tape 0x251040+8 --at 4711"),
@@ -30,7 +30,8 @@ struct BlameCommand: ParsableCommand {
   @OptionGroup var names: SymbolOptions
 
   func validate() throws {
-    guard names.symbols != nil || GuestBytes(argument: address) != nil else { throw ValidationError(Self.expected(address)) }
+    let mayBeName = names.symbols != nil && !Numbers.isMeant(by: address[...])
+    guard mayBeName || GuestBytes(argument: address) != nil else { throw ValidationError(Self.expected(address)) }
     guard (1...10_000).contains(last) else { throw ValidationError("--last takes 1 to 10000, not \(last)") }
   }
 

@@ -24,6 +24,7 @@ struct GuestsCommand: ParsableCommand {
   func validate() throws {
     let names = BuiltinGuest.all.map(\.name)
     if let name, !names.contains(name), !symbols || !isFile(name) {
+      if !symbols, isFile(name) { throw ValidationError("'\(name)' is no built-in guest; of a kernel's file --symbols lists what it holds") }
       throw ValidationError("there is no guest '\(name)'\(Suggestion.text(for: name, among: names))")
     }
     if symbols, name == nil { throw ValidationError("--symbols takes the name of a guest: \(names.joined(separator: ", "))") }

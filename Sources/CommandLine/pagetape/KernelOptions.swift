@@ -15,7 +15,8 @@ struct KernelOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp("Write the machine's state there at the moment of --snapshot-at.", valueName: "file"), completion: .file())
   var snapshot: String?
-  @Option(help: ArgumentHelp("When a snapshot is taken: \(MomentArgument.explanation).", valueName: "moment")) var snapshotAt: MomentArgument?
+  @Option(help: ArgumentHelp("When a snapshot is taken: \(MomentArgument.explanation).", valueName: "moment"), transform: MomentArgument.init(_:))
+  var snapshotAt: MomentArgument?
   @Option(help: ArgumentHelp("Go on from a snapshot instead of starting a kernel.", valueName: "file"), completion: .file()) var from: String?
   @OptionGroup var protection: ProtectOptions
   @OptionGroup var names: SymbolOptions
@@ -25,6 +26,7 @@ struct KernelOptions: ParsableArguments {
   var isGiven: Bool { kernel != nil || from != nil }
 
   func validate() throws {
+    for (path, option) in [(kernel, "--kernel"), (initrd, "--initrd"), (snapshot, "--snapshot"), (from, "--from")] { try FileArgument.check(path, option) }
     guard kernel == nil || from == nil else { throw ValidationError("give one of --guest, --kernel and --from") }
     guard kernel != nil || initrd == nil && append == nil else { throw ValidationError("--initrd and --append are for --kernel") }
     guard (snapshot == nil) == (snapshotAt == nil) else { throw ValidationError("--snapshot and --snapshot-at go together") }
@@ -65,16 +67,29 @@ struct KernelOptions: ParsableArguments {
       pc.snapshot = SnapshotRequest(at: try snapshotAt.moment(symbols), take: snapshot.write)
     }
     pc.protection = try protection.request(symbols, ramBytes: ramBytes)
+    for moment in [pc.snapshot?.moment, pc.protection?.moment] { try moment?.lowAddress.map(Self.warn) }
     var options = RecordingOptions(image: image, vcpuCount: pc.start?.vcpus.count ?? vcpus ?? 1, output: output)
     options.memorySize = ramBytes
     options.pc = pc
     return options
   }
 
+  /// Where instructions are executed by the host one by one, those of user mode are not: they run on its processor, without the guest's debug registers.
+  private static func warn(ofLow address: UInt64) throws {
+    guard try isEmulating else { return }
+    Terminal.error("pagetape: @\(Hex.text(address)): user mode does not stop at an address on this host, which emulates; a kernel's first instructions do")
+  }
+
+  private static var isEmulating: Bool {
+    get throws {
+      do { return try HostSupport.check().kind == .emulating } catch { throw Failure("\(error)", .unsupported) }
+    }
+  }
+
   private func kernelImage(vcpus: Int, ramBytes: UInt64) throws -> GuestImage {
-    let (isEmulated, tsc): (Bool, UInt64)
+    let isEmulated = try Self.isEmulating
+    let tsc: UInt64
     do {
-      isEmulated = try HostSupport.check().kind == .emulating
       tsc = isEmulated ? try HostSupport.tscKilohertz() : 0
     } catch { throw Failure("\(error)", .unsupported) }
     guard vcpus == 1 || !isEmulated else { throw Failure("this host emulates guests, and emulates Linux on one vCPU only: leave --vcpus at 1") }
@@ -95,6 +110,14 @@ struct KernelOptions: ParsableArguments {
   private func savedMachine(_ path: String) throws -> SavedMachine {
     let bytes = try KernelFile.read(path)
     do throws(SavedMachineError) { return try SavedMachine(fileBytes: bytes) } catch { throw Failure("\(path): \(error)") }
+  }
+}
+
+/// The name of a file on the command line.
+enum FileArgument {
+  /// An empty one, as scripts make them of a variable that is not set, is told as such.
+  static func check(_ path: String?, _ what: String) throws {
+    if path?.isEmpty == true { throw ValidationError("\(what): the name of the file is empty") }
   }
 }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import OutputFiles
+import Reports
 
 @main
 struct Pagetape: ParsableCommand {
@@ -31,10 +32,10 @@ struct Pagetape: ParsableCommand {
       var command = try parseAsRoot(arguments)
       try command.run()
     } catch let failure as Failure {
-      Terminal.error("pagetape: \(failure.message)")
+      Terminal.error("pagetape: \(failure.message)".printableLines)
       Glibc.exit(isBisecting ? ExitStatus.skipped.rawValue : failure.status.rawValue)
     } catch let error as OutputFileError {
-      if !error.isReaderGone { Terminal.error("pagetape: \(error)\(error.isThere ? "; --force overwrites it" : "")") }
+      if !error.isReaderGone { Terminal.error("pagetape: \(error)\(error.isThere ? "; --force overwrites it" : "")".printableLines) }
       Glibc.exit(ExitStatus.badUse.rawValue)
     } catch {
       let code = exitCode(for: error)
@@ -43,7 +44,7 @@ struct Pagetape: ParsableCommand {
         print(text)
         Glibc.exit(ExitStatus.clean.rawValue)
       }
-      if !text.isEmpty { Terminal.error(text) }
+      if !text.isEmpty { Terminal.error(text.printableLines) }
       let status = error is ExitCode ? code.rawValue : ExitStatus.badUse.rawValue
       Glibc.exit(isBisecting && status == ExitStatus.badUse.rawValue ? ExitStatus.skipped.rawValue : status)
     }

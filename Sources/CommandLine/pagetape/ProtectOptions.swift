@@ -14,7 +14,8 @@ struct ProtectOptions: ParsableArguments {
         + "be given several times. Names need --symbols.", valueName: "what"))
   var protect: [String] = []
   @Option(
-    help: ArgumentHelp("Protect it from then on: boot, before the first instruction; \(MomentArgument.explanation). boot if not given.", valueName: "moment"))
+    help: ArgumentHelp("Protect it from then on: boot, before the first instruction; \(MomentArgument.explanation). boot if not given.", valueName: "moment"),
+    transform: MomentArgument.init(_:))
   var protectFrom: MomentArgument?
   @Option(
     help: ArgumentHelp(
@@ -22,16 +23,15 @@ struct ProtectOptions: ParsableArguments {
         + "notify if not given.", valueName: "notify|deny|suspend|terminate"))
   var protectAction: AlertActionName?
 
-  private static let kernelText = "kernel-text"
-
   var isGiven: Bool { !protect.isEmpty }
 
   func validate() throws {
     guard isGiven || protectFrom == nil && protectAction == nil else { throw ValidationError("--protect-from and --protect-action are for --protect") }
+    for what in protect where Numbers.isMeant(by: what[...]) || what.isEmpty { _ = try Self.numbered(what) }
   }
 
   /// Whether it takes names to know what is meant.
-  var needsSymbols: Bool { protectFrom?.needsSymbols == true || protect.contains { Self.numbered($0) == nil } }
+  var needsSymbols: Bool { protectFrom?.needsSymbols == true || protect.contains { !Numbers.isMeant(by: $0[...]) } }
 
   func request(_ symbols: NamedSymbols?, ramBytes: UInt64) throws -> ProtectionRequest? {
     guard isGiven else { return nil }
@@ -52,22 +52,19 @@ struct ProtectOptions: ParsableArguments {
   }
 
   private static func range(_ what: String, _ symbols: NamedSymbols?) throws -> GuestRange {
-    if let range = numbered(what) { return range }
+    if Numbers.isMeant(by: what[...]) { return try numbered(what) }
     guard let symbols else { throw Failure("--protect \(what) needs --symbols") }
-    guard what == kernelText else { return try SymbolArgument(what, in: symbols).bytes(limit: .max) }
-    // The labels that the kernel's linker script puts around its code.
-    let (start, end) = (try SymbolArgument("_stext", in: symbols).address, try SymbolArgument("_etext", in: symbols).address)
-    guard start < end, let gpa = symbols.symbols.gpa(of: start), symbols.symbols.gpa(of: end - 1) == gpa + (end - 1 - start) else {
-      let labels = "_stext, \(Hex.text(start)), and _etext, \(Hex.text(end))"
-      throw Failure("\(symbols.file): no code lies between \(labels); --symbols-offset says where in memory it is")
-    }
-    return GuestRange(start: gpa, length: end - start)
+    return try SymbolArgument(what, in: symbols).bytes(limit: .max)
   }
 
   /// Memory that is given in numbers: `0x1000000+4096`.
-  private static func numbered(_ what: String) -> GuestRange? {
+  private static func numbered(_ what: String) throws -> GuestRange {
     let parts = what.split(separator: "+", omittingEmptySubsequences: false)
-    guard parts.count == 2, let start = Numbers.value(parts[0]), let length = Numbers.value(parts[1]), length > 0 else { return nil }
+    guard parts.count == 2 else {
+      throw ValidationError("--protect '\(what)': expected an address and a length, as in 0x1000000+4096, or a symbol")
+    }
+    let (start, length) = (try Numbers.expected(parts[0], in: what), try Numbers.expected(parts[1], in: what))
+    guard length > 0 else { throw ValidationError("--protect '\(what)' has no bytes: ask for 1 byte or more") }
     return GuestRange(start: start, length: length)
   }
 }

@@ -62,6 +62,7 @@ struct RecordCommand: ParsableCommand {
   @Flag(help: "Run the guest with the same traps and record nothing: what recording's cost is measured against.") var discard = false
 
   func validate() throws {
+    for (path, option) in [(guest, "--guest"), (output, "-o")] { try FileArgument.check(path, option) }
     if let vcpus, !(1...RecordingOptions.vcpuLimit).contains(vcpus) {
       throw ValidationError("--vcpus takes 1 to \(RecordingOptions.vcpuLimit), not \(vcpus)")
     }

@@ -9,7 +9,8 @@ struct NamedSymbols {
   var file: String
 }
 
-/// Guest memory by a symbol's name: `name`, all of it; `name+OFFSET`, one byte, as the outputs write it; `name+OFFSET+LENGTH`.
+/// Guest memory by a symbol's name: `name`, all of it; `name+OFFSET`, one byte, as the outputs write it; `name+OFFSET+LENGTH`. `kernel-text` is a name for
+/// all of a kernel's code.
 struct SymbolArgument {
   /// Linear, of the first byte.
   let address: UInt64
@@ -20,11 +21,35 @@ struct SymbolArgument {
   private let source: NamedSymbols
 
   init(_ argument: String, in source: NamedSymbols) throws {
-    let (symbols, file) = (source.symbols, source.file)
+    let file = source.file
     // A name may hold a plus itself, as those of C++ operators do.
     let parts = argument.split(separator: "+", omittingEmptySubsequences: false)
     let numbers = parts.dropFirst().suffix(2).reversed().prefix { Numbers.value($0) != nil }.reversed().compactMap(Numbers.value)
     let name = parts.dropLast(numbers.count).joined(separator: "+")
+    let (start, extent) = name == Self.kernelText ? try Self.textExtent(source) : try Self.extent(of: name, source)
+    let (offset, length) = numbers.isEmpty ? (0, extent) : (numbers[0], numbers.count == 2 ? numbers[1] : 1)
+    guard offset < extent, length <= extent - offset else {
+      throw Failure("\(file): '\(name)' has \(Count.text(extent, "byte")): \(argument) is not among them")
+    }
+    guard length > 0 else { throw Failure("'\(argument)' has no bytes: ask for 1 byte or more") }
+    address = start &+ offset
+    self.length = length
+    self.argument = argument
+    self.name = name
+    self.source = source
+  }
+
+  private static let kernelText = "kernel-text"
+
+  /// Between the labels that a kernel's linker script puts around its code.
+  private static func textExtent(_ source: NamedSymbols) throws -> (start: UInt64, length: UInt64) {
+    let (start, end) = (try extent(of: "_stext", source).start, try extent(of: "_etext", source).start)
+    guard start < end else { throw Failure("\(source.file): no code lies between _stext, \(Hex.text(start)), and _etext, \(Hex.text(end))") }
+    return (start, end - start)
+  }
+
+  private static func extent(of name: String, _ source: NamedSymbols) throws -> (start: UInt64, length: UInt64) {
+    let (symbols, file) = (source.symbols, source.file)
     let found = symbols.table.symbols(named: name)
     guard let symbol = found.first else {
       let near = Suggestion.text(for: name, among: symbols.table.allNames.lazy.filter { $0.first == name.first }.prefix(20_000).map { $0 })
@@ -34,17 +59,7 @@ struct SymbolArgument {
       let places = found.prefix(8).map { Hex.text($0.address) }.joined(separator: ", ")
       throw Failure("\(file): \(found.count) symbols are called '\(name)', at \(places)\(found.count > 8 ? " and elsewhere" : ""): give the address of one")
     }
-    let extent = found.map(symbols.table.extent).max() ?? 1
-    let (offset, length) = numbers.isEmpty ? (0, extent) : (numbers[0], numbers.count == 2 ? numbers[1] : 1)
-    guard offset < extent, length <= extent - offset else {
-      throw Failure("\(file): '\(name)' has \(Count.text(extent, "byte")): \(argument) is not among them")
-    }
-    guard length > 0 else { throw Failure("'\(argument)' has no bytes: ask for 1 byte or more") }
-    address = symbol.address &+ offset
-    self.length = length
-    self.argument = argument
-    self.name = name
-    self.source = source
+    return (symbol.address, found.map(symbols.table.extent).max() ?? 1)
   }
 
   /// Where it is in guest-physical memory; an error where it has more than `limit` bytes.

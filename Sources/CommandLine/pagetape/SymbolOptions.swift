@@ -17,6 +17,7 @@ struct SymbolOptions: ParsableArguments {
   private var offset: UInt64? { symbolsOffset.flatMap { Numbers.value($0[...]) } }
 
   func validate() throws {
+    try FileArgument.check(symbols, "--symbols")
     guard let symbolsOffset else { return }
     if symbols == nil { throw ValidationError("--symbols-offset goes with --symbols") }
     if offset == nil { throw ValidationError("--symbols-offset takes a number as in 0xffffffff80000000, not '\(symbolsOffset)'") }
@@ -31,6 +32,17 @@ struct SymbolOptions: ParsableArguments {
 
 /// Numbers on the command line.
 enum Numbers {
+  /// Whether a word stands for a number, right or wrong: no symbol begins like one.
+  static func isMeant(by word: Substring) -> Bool { word.first.map { $0.isASCII && $0.isNumber || $0 == "-" } ?? false }
+
+  /// The number that a part of an argument has to be.
+  static func expected(_ word: Substring, in argument: String) throws -> UInt64 {
+    guard let value = value(word) else {
+      throw ValidationError("'\(word)' in '\(argument)' is no number below 2^64: expected one as in 4096 or 0x1000")
+    }
+    return value
+  }
+
   /// Hexadecimal with 0x, or decimal.
   static func value(_ text: Substring) -> UInt64? {
     text.hasPrefix("0x") || text.hasPrefix("0X") ? UInt64(text.dropFirst(2), radix: 16) : UInt64(text)

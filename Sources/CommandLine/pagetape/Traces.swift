@@ -5,6 +5,7 @@ import TraceFormat
 /// Opening traces, with errors told as the tool tells them.
 enum Traces {
   static func open(_ path: String) throws -> TraceReader {
+    guard !path.isEmpty else { throw Failure("the name of the trace is empty") }
     do { return try TraceReader(path: path) } catch { throw failure(error) }
   }
 

@@ -32,6 +32,9 @@ public struct KernelImage: Hashable, Sendable {
   /// never runs.
   public init(_ file: [UInt8], unpacked: Bool) throws(LinuxBootError) {
     guard SetupHeader.isPresent(in: file) else {
+      guard file.starts(with: ELFFile.magic) else {
+        throw LinuxBootError(.unsupported, "expected a bzImage or an ELF file (vmlinux)\(file.isEmpty ? ": the file is empty" : "")")
+      }
       try self.init(elf: file, header: nil)
       return
     }
