@@ -1,6 +1,7 @@
 import ArgumentParser
 import GuestImages
 import LinuxBoot
+import Reports
 import Runner
 import SavedMachines
 
