@@ -1,5 +1,6 @@
 import Analyzer
 import Hypervisor
+import Minimization
 import Reports
 import Symbols
 import TestSeeds
@@ -116,6 +117,16 @@ struct HostProtectionTests {
         #""stopped": {"count": 12, "cut": false, "instructions": [{"rip": "0x1000", "count": 1, "seq": 12, "vcpu": 0, "gpa": "0x100010", "action": "deny"}, "#))
     let none = Self.verdict(try Self.events(plan, writes: [0x10_2000]))
     #expect(!none.text(name: "x").contains("Stopped"))
+  }
+
+  /// What shows a breach needs the page that holds the tree, and none of the others that were protected with the one written.
+  @Test func aSmallerTraceHoldsFewPages() throws {
+    let plan = try ProtectionPlan(protecting: [GuestRange(start: 0x10_0000, length: 200 * 4096)], treeAt: Self.treeAt)
+    let events = try Self.events(plan, writes: [0x20_0000, 0x11_3010, 0x10_2000])
+    #expect(events.count { $0.kind == .pageContents } == 201)
+    let small = try MinimizationTests.minimize(events, MinimizationTests.header(vcpus: 1, isProtection: true), "tree/protected-write")
+    #expect(small.finding.gpa == 0x11_3010)
+    #expect(small.events.filter { $0.kind == .pageContents }.map(\.gpa) == [plan.base])
   }
 
   /// Without traces the page-writes tell, where the page is protected as a whole.

@@ -24,7 +24,7 @@ import TraceFormat
     }
   }
 
-  private static func header(vcpus: Int, isProtection: Bool) -> TraceHeader {
+  static func header(vcpus: Int, isProtection: Bool) -> TraceHeader {
     TraceHeader(
       vcpuCount: vcpus, memory: isProtection ? ProtectionMachine.memory : ModelMachine.memory,
       region: isProtection ? ProtectionMachine.region : ModelMachine.region, attribution: .everyWrite)
@@ -39,7 +39,7 @@ import TraceFormat
   }
 
   /// What the command does, in memory.
-  private static func minimize(_ events: [Event], _ header: TraceHeader, _ rule: String, at seq: UInt64? = nil) throws -> MinimizedTrace {
+  static func minimize(_ events: [Event], _ header: TraceHeader, _ rule: String, at seq: UInt64? = nil) throws -> MinimizedTrace {
     let source = try Source(events, header)
     let subject = subject(of: header)
     let verdict = Verdict(of: source, subject, isComplete: true)

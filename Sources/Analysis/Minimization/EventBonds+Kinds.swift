@@ -70,7 +70,8 @@ extension EventBonds.Builder {
       }
     case .pageContents:
       guard let lastInstall, pages.gpa >= lastInstall.pages.gpa, pages.gpa - lastInstall.pages.gpa < lastInstall.pages.count else { return }
-      bond(index, lastInstall.index)
+      // Of all pages that were protected at once, few matter, and the installation says what it says without what was in the others.
+      set(index, .other, lastInstall.index)
     default:
       if let install = installsAt[pages.gpa] { set(index, .other, install) }
     }
