@@ -297,6 +297,32 @@ extension GuestCode {
     expectWellFormed(recorded)
   }
 
+  /// Right after the privileged mode KVM does not have the guest's own page tables yet: they decide all the same.
+  @Test(.needsKVM, arguments: [false, true]) func aStackIsLookedForWhereTheGuestMapsIt(isTraced: Bool) throws {
+    var code = GuestCode()
+    code.handle(0x20, saying: "")
+    // As at the start, but for the third 2 MiB: they are the second ones.
+    for (address, entry) in [(0xc000, 0xd023), (0xd000, 0xe023), (0xd008, 0x4023), (0xe000, 0xe3), (0xe010, 0x20_00e3)] as [(UInt64, UInt64)] {
+      code.load(.rax, entry)
+      code.store(.rax, to: address)
+    }
+    code.load(.rax, 0xc000)
+    code.emit(0x0f, 0x22, 0xd8)  // mov %rax, %cr3
+    code.load(.rsp, 0x40_0800)
+    code.hypercall(100, isTraced ? 0x20_0000 : 0x40_0000, 1)
+    code.hypercall(11, 0, 0x20)
+    code.load(.rax, 9)
+    code.load(.rdx, 0x5054)
+    code.emit(0xfb, 0xef)  // sti; outl %eax, %dx
+    code.hypercall(15, 0)
+    let recorded = try Recorded(code)
+    if isTraced {
+      Self.expectStackEnd(recorded, "vCPU 0's stack is at 0x400800, on the protected page 0x200000")
+    } else {
+      #expect(recorded.summary.endReason == .guestFinished && recorded.summary.detail == "code 0", "\(recorded.summary)")
+    }
+  }
+
   @Test(.needsKVM) func aTripleFaultOfATracedStackSaysSo() throws {
     var code = GuestCode()
     code.handle(6, saying: "")

@@ -154,9 +154,14 @@ import Glibc
 
   // MARK: Translation
 
-  /// The guest-physical address of a guest-virtual one; nil where nothing is mapped there. Not while a register is set and not yet run.
+  /// The guest-physical address of a guest-virtual one; nil where nothing is mapped there.
   public func translate(_ linear: UInt64) throws(KVMError) -> UInt64? {
     let number = descriptor.number
+    // Those that were set since the last run decide where the page tables are: KVM is given them now, and once more then.
+    // SAFETY: the shared page outlives the calls.
+    if unsafe ckvm_dirty_regs(run) & UInt64(CKVM_SYNC_SREGS) != 0 {
+      try seam.call(.setSystemRegisters) { unsafe ckvm_set_sregs(number, ckvm_sync_sregs(run)) }
+    }
     var physical: UInt64 = 0
     let result = seam.perform(.translate) { unsafe ckvm_translate(number, linear, &physical) }
     if result == -EFAULT { return nil }
