@@ -87,6 +87,13 @@ struct AllowListTests {
         - 17 of alert/missing in 14 places
         - 17 of tree/protected-write in 14 places
 
+      Stopped: 9 writes to protected memory
+        - 3 by 0x1003bf (work_denied_driver+0xe), first event 1402, vCPU 1, deny at gpa 0x300030
+          (driver_data+0x30)
+        - 3 by 0x1003cb (work_denied_driver+0x1a), first event 1407, vCPU 1, deny at gpa 0x101000 (driver)
+        - 3 by 0x1003b0 (work_denied_node+0xb), first event 1507, vCPU 1, deny at gpa 0x312000
+          (node_static)
+
       """)
 
     // It is not overwritten, and what was refused was not begun.

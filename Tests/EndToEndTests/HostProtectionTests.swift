@@ -109,7 +109,7 @@ struct HostProtectionTests {
     let text = verdict.text(name: "x", symbols: try GuestSymbols(map: map, offset: 0))
     let told = try #require(text.split(separator: "\n", omittingEmptySubsequences: false).firstIndex(of: "Stopped: 12 writes to protected memory"))
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false)[(told + 1)...]
-    #expect(lines.first == "  - 1 by 0x1000 (tries), event 12, vCPU 0, gpa 0x100010 (secret+0x10): deny", "\(text)")
+    #expect(lines.first == "  - 1 by 0x1000 (tries), event 12, vCPU 0, deny at gpa 0x100010 (secret+0x10)", "\(text)")
     #expect(lines.dropFirst(10).first == "  - and 2 more instructions", "\(text)")
     let json = verdict.json(nil).text
     #expect(

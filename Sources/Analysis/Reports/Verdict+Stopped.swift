@@ -12,7 +12,7 @@ extension StoppedWrites {
     var lines = ["", "Stopped: \(Count.text(count, "write")) to protected memory"]
     for attempts in shown {
       let who = "\(Count.grouped(attempts.count)) by \(symbols.rip(attempts.rip))"
-      let first = "event \(attempts.seq), vCPU \(attempts.vcpu), gpa \(symbols.gpa(attempts.gpa)): \(attempts.text)"
+      let first = "event \(attempts.seq), vCPU \(attempts.vcpu), \(attempts.text) at gpa \(symbols.gpa(attempts.gpa))"
       lines += TextStyle.wrap("\(who), \(attempts.count == 1 ? "" : "first ")\(first)", first: "  - ", rest: "    ")
     }
     let more = byInstruction.count - shown.count

@@ -58,7 +58,7 @@ class Findings {
     const { count, instructions } = data.verdict.stopped;
     if (!count) return;
     const lines = instructions.slice(0, STOPPED_SHOWN).map((attempts) => {
-      const first = `event ${grouped(attempts.seq)}, vCPU ${attempts.vcpu}, ${memory(attempts.gpa)}: ${attempts.action ?? "dropped"}`;
+      const first = `event ${grouped(attempts.seq)}, vCPU ${attempts.vcpu}, ${attempts.action ?? "dropped"} at ${memory(attempts.gpa)}`;
       return make("li", {}, `${grouped(attempts.count)} by ${instruction(attempts.rip)}, ${attempts.count > 1 ? "first " : ""}${first}`);
     });
     const more = instructions.length - lines.length;
