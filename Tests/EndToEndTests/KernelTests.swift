@@ -103,9 +103,9 @@ import Testing
         "record", "--kernel", kernel, "--memory", "128M", "--protect", "init_stack", "--protect-from", "@start_kernel", "--symbols", map.path, "-o", trace,
       ], seconds: 300)
     #expect(recorded.status == 3, "\(recorded.output) \(recorded.error)")
-    #expect(recorded.output.contains("ended: emulationFailure, memory cannot be protected: vCPU 0's stack is at 0xffffffff"), "\(recorded.output)")
+    #expect(recorded.output.contains("ended: emulation failure, memory cannot be protected: vCPU 0's stack is at 0xffffffff"), "\(recorded.output)")
     #expect(!recorded.output.contains("panic"))
-    #expect(try Tool.run("info", trace).output.contains("complete, ended: emulationFailure"))
+    #expect(try Tool.run("info", trace).output.contains("complete, ended: emulation failure"))
     #expect(try Tool.run("replay", trace).status == 0)
   }
 

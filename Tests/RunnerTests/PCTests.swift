@@ -88,7 +88,7 @@ extension GuestCode {
   }
 
   /// Without an end, as from `yes`: in order, nothing lost, and read no faster than the guest takes it.
-  @Test(.needsKVM) func theConsoleWaitsForTheGuest() async throws {
+  @Test(.needsKVM) func theConsoleWaitsForTheGuest() throws {
     let count = 20_000
     var code = GuestCode()
     code.loop(UInt64(count)) { code in
@@ -98,16 +98,19 @@ extension GuestCode {
     code.reset()
     let screen = Screen()
     let pc = PCOptions(console: screen.console())
-    let sender = Task.detached {
+    // A thread of its own: a task would wait for tests that wait for guests.
+    let sentCount = Mutex(0)
+    let sender = try VCPUThread.start(name: "sender") {
       var sent = 0
       while pc.console.waitForRoom() {
         pc.console.send((sent..<sent + 100).map { UInt8(ascii: "a") + UInt8($0 % 26) })
         sent += 100
       }
-      return sent
+      sentCount.withLock { $0 = sent }
     }
     _ = try Recorded(try code.image, pc: pc)
-    let sent = await sender.value
+    #expect(sender.join(seconds: 60))
+    let sent = sentCount.withLock { $0 }
     #expect(screen.text == String(decoding: (0..<count).map { UInt8(ascii: "a") + UInt8($0 % 26) }, as: UTF8.self))
     #expect(sent < count + Console.room + 100, "\(sent)")
   }

@@ -82,10 +82,6 @@ import TraceFormat
       let problem = Self.refusal(state)
       #expect(problem?.hasPrefix(message) == true, "\(message): \(problem ?? "taken")")
     }
-    guard emulates else { return }
-    var two = whole
-    two.vcpus.append(two.vcpus[0])
-    #expect(Self.refusal(two) == "2 vCPUs; expected one, as a host that emulates has")
   }
 
   /// Where KVM sets the time stamp counter it goes on; where it is the host's, that is told.

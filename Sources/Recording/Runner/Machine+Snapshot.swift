@@ -51,7 +51,6 @@ extension SavedMachine {
       return isEmulated
         ? "taken on a host that emulates guests; this one has hardware for it" : "taken on a host with hardware for guests; this one emulates them"
     }
-    guard !isEmulated || vcpus.count == 1 else { return "\(vcpus.count) vCPUs; expected one, as a host that emulates has" }
     for (number, parts) in vcpus.enumerated() {
       if let problem = VCPU.problem(with: parts) { return "vCPU \(number): \(problem)" }
     }
