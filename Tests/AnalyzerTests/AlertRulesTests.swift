@@ -202,6 +202,17 @@ import TraceEvents
     #expect(s.verdict().stopped.byInstruction.map(\.action) == [nil])
   }
 
+  /// As in a recording of which only the end was kept.
+  @Test func `a write that landed where the tree is not known is left open`() {
+    var s = S()
+    s.add(.eventsLost, Event.host, a: 5, b: LossCause.flightRecorder.rawValue)
+    let first = s.write(1, S.noticed, 7, .applied, alert: .notify, .mapping)
+    s.write(1, S.noticed, 8, .applied, alert: .notify, .mapping)
+    s.write(1, S.denied, 8, .dropped, alert: .deny, .mapping)
+    let verdict = s.verdict()
+    #expect(verdict.outcome == .incomplete && verdict.undecided.contains { $0.hasPrefix("whether 2 writes, the first at \(first), broke a rule") })
+  }
+
   @Test func `instructions that there is no room for are counted`() {
     var s = S()
     for index in 0...StoppedWrites.limit { s.write(1, S.denied, 7, .dropped, alert: .deny, .mapping, rip: S.userRIP + UInt64(index)) }

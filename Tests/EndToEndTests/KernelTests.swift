@@ -129,6 +129,7 @@ import Testing
       (["record", "--guest", "brief", "--initrd", "i", "-o", "x.tape"], "--initrd and --append are for --kernel"),
       (["record", "--guest", "brief", "--snapshot", "s", "--snapshot-at", "t", "-o", "x.tape"], "--snapshot is for"),
       (["record", "--kernel", "k", "--snapshot", "s", "-o", "x.tape"], "go together"),
+      (["record", "--kernel", "k", "--append", "quiet\nsplash", "-o", "x.tape"], "printable ASCII"),
       (["record", "--kernel", "k", "--snapshot", "s", "--snapshot-at", "boot", "-o", "x.tape"], "nothing to keep yet"),
       (["record", "--kernel", "k", "--snapshot", "s", "--snapshot-at", "@start_kernel", "-o", "x.tape"], "need --symbols"),
       (["record", "--guest", "brief", "--protect", "0x1000+8", "-o", "x.tape"], "--protect is for --kernel and --from"),

@@ -13,6 +13,8 @@ struct AlertJudge {
   private var lastDroppedOpenCause: UInt64 = 0
   var denied = DeniedWrites()
   private(set) var stopped = StoppedWrites()
+  /// Writes that were alerted about and took effect while the tree was not known, and the first of them.
+  private var unjudged: (count: UInt64, first: UInt64) = (0, 0)
   /// Alerts with causes before this may answer what the trace does not show.
   private var holeBefore: UInt64 = 0
   private(set) var isAfterHole = false
@@ -64,7 +66,7 @@ struct AlertJudge {
   /// A hole in the trace before the next event: what was pending is neither kept nor broken, and nothing may be reported that rests on it.
   mutating func forget() {
     for index in open.indices {
-      if let item = open[index] { stopped.note(item) }
+      if let item = open[index] { note(item) }
       open[index] = nil
       refusedCalls[index] = 0
     }
@@ -77,10 +79,17 @@ struct AlertJudge {
   mutating func finish(_ facts: borrowing Facts, complete: Bool, _ findings: inout FindingCollector, _ undecided: inout [String]) {
     for item in overdue { reportMissing(item, &findings) }
     overdue = []
+    defer {
+      if unjudged.count > 0 {
+        let writes = unjudged.count == 1 ? "a write" : "\(unjudged.count) writes"
+        undecided.append(
+          "whether \(writes), the first at \(unjudged.first), broke a rule: an alert let it through, and what the tree protects is not known after a loss")
+      }
+    }
     for index in open.indices {
       guard let item = open[index] else { continue }
       open[index] = nil
-      stopped.note(item)
+      note(item)
       guard item.isOwed else { continue }
       if complete {
         reportMissing(item, &findings)
@@ -92,6 +101,14 @@ struct AlertJudge {
 
   // MARK: What is expected
 
+  /// Takes in what a vCPU's last exit called for, once all that came of it is known.
+  private mutating func note(_ item: Expectation) {
+    stopped.note(item)
+    guard holeBefore > 0, case .anything = item.call, item.subject == .write, item.landed, item.answer != nil else { return }
+    if unjudged.count == 0 { unjudged.first = item.cause }
+    unjudged.count += 1
+  }
+
   mutating func expect(_ item: Expectation, _ findings: inout FindingCollector) {
     guard Int(item.vcpu) < open.count else { return }
     if open[Int(item.vcpu)] != nil { close(item.vcpu, at: item.cause, &findings) }
@@ -102,7 +119,7 @@ struct AlertJudge {
   private mutating func close(_ vcpu: UInt16, at seq: UInt64, _ findings: inout FindingCollector) {
     guard var item = open[Int(vcpu)] else { return }
     open[Int(vcpu)] = nil
-    stopped.note(item)
+    note(item)
     if case .anything = item.call {
       if openCauses.count == Self.overdueLimit { lastDroppedOpenCause = openCauses.removeFirst() }
       openCauses.append(item.cause)

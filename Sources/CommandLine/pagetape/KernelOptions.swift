@@ -30,6 +30,9 @@ struct KernelOptions: ParsableArguments {
     for (path, option) in [(kernel, "--kernel"), (initrd, "--initrd"), (snapshot, "--snapshot"), (from, "--from")] { try FileArgument.check(path, option) }
     guard kernel == nil || from == nil else { throw ValidationError("give one of --guest, --kernel and --from") }
     guard kernel != nil || initrd == nil && append == nil else { throw ValidationError("--initrd and --append are for --kernel") }
+    guard append?.utf8.allSatisfy({ (0x20...0x7e).contains($0) }) != false else {
+      throw ValidationError("--append takes what can stand on a kernel's command line: printable ASCII characters")
+    }
     guard (snapshot == nil) == (snapshotAt == nil) else { throw ValidationError("--snapshot and --snapshot-at go together") }
     guard isGiven || snapshot == nil else { throw ValidationError("--snapshot is for --kernel and --from") }
     if case .boot = snapshotAt { throw ValidationError("--snapshot-at boot: there is nothing to keep yet") }

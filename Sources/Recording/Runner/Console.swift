@@ -8,6 +8,7 @@
   private let changed = Condition()
   // Guarded by `lock`.
   private var machine: (@Sendable ([UInt8]) -> Void)?
+  private var connected: (@Sendable () -> Void)?
   /// What was sent before there was a machine.
   private var early: [UInt8] = []
   /// Bytes that the machine has and the guest has not taken.
@@ -16,6 +17,11 @@
 
   /// `output` is called for each byte that the guest sends, on the thread of the vCPU that sends it.
   public init(output: @escaping @Sendable (UInt8) -> Void) { self.output = output }
+
+  /// Has this called when there is a guest: from then on an interrupt ends the recording, where it is to.
+  public func whenConnected(_ body: @escaping @Sendable () -> Void) {
+    lock.locked { connected = body }
+  }
 
   /// Sends bytes to the guest. From any thread, at any time: what the guest does not take waits.
   public func send(_ bytes: [UInt8]) {
@@ -45,6 +51,7 @@
   }
 
   func connect(_ take: @escaping @Sendable ([UInt8]) -> Void) {
+    lock.locked { connected.take() }?()
     // What is sent meanwhile comes behind what was there.
     while let bytes = earlyBytes(orConnect: take) { take(bytes) }
   }
