@@ -115,24 +115,28 @@ struct RecordingTests {
     #expect(try VerdictReport(replaying: repaired).events == report.events)
   }
 
-  /// A pipe that nobody reads from is a disk that is slow as long as the test wants.
-  @Test func aSignalDuringTheFinalWriteLeavesACompleteTrace() throws {
-    let folder = try Folder()
+  /// Records into a pipe until so many bytes wait in it. A pipe that nobody reads from is a disk that is slow as long as the test wants.
+  private static func recording(_ arguments: [String], inPipeWith bytes: Int32, _ folder: Folder) throws -> (process: Process, reader: Int32) {
     let pipe = folder.file("pipe").path
-    // SAFETY: strings, the integer and the buffer live through the calls (here and below).
+    // SAFETY: strings and the integer live through the calls.
     try #require(unsafe mkfifo(pipe, 0o600) == 0)
     // Opened for both, so that it waits for nobody; until the recorder has opened it too it stays empty.
     let reader = unsafe open(pipe, O_RDWR | O_NONBLOCK)
-    defer { close(reader) }
-    let process = try Tool.start(
-      ["record", "--guest", "integrity", "--vcpus", "4", "--last", "1M", "--force", "-o", pipe], output: folder.file("out"), error: folder.file("err"))
-    // The header is written at once, the rest at the end.
+    let process = try Tool.start(["record"] + arguments + ["--force", "-o", pipe], output: folder.file("out"), error: folder.file("err"))
     var waiting: Int32 = 0
-    while waiting < 16_384, process.isRunning {
+    while waiting < bytes, process.isRunning {
       usleep(10_000)
       _ = unsafe ioctl(reader, UInt(FIONREAD), &waiting)
     }
-    #expect(process.isRunning && waiting >= 16_384, "the end of the recording is larger than a pipe")
+    #expect(process.isRunning && waiting >= bytes, "what is recorded is larger than a pipe")
+    return (process, reader)
+  }
+
+  @Test func aSignalDuringTheFinalWriteLeavesACompleteTrace() throws {
+    let folder = try Folder()
+    // The header is written at once, the rest at the end.
+    let (process, reader) = try Self.recording(["--guest", "integrity", "--vcpus", "4", "--last", "1M"], inPipeWith: 16_384, folder)
+    defer { close(reader) }
     kill(process.processIdentifier, SIGTERM)
     usleep(100_000)
     var trace = Data()
@@ -167,19 +171,9 @@ struct RecordingTests {
   /// A terminal that is closed hangs up more than once, and long after the first time.
   @Test func aSecondHangupDoesNotCutTheEndShort() throws {
     let folder = try Folder()
-    let pipe = folder.file("pipe").path
-    // SAFETY: strings and the integer live through the calls.
-    try #require(unsafe mkfifo(pipe, 0o600) == 0)
-    let reader = unsafe open(pipe, O_RDWR | O_NONBLOCK)
-    defer { close(reader) }
-    let process = try Tool.start(
-      ["record", "--guest", "integrity", "--vcpus", "2", "--force", "-o", pipe], output: folder.file("out"), error: folder.file("err"))
     // Once the pipe is full the recorder waits for it, and so does its end.
-    var waiting: Int32 = 0
-    while waiting < 32_768, process.isRunning {
-      usleep(10_000)
-      _ = unsafe ioctl(reader, UInt(FIONREAD), &waiting)
-    }
+    let (process, reader) = try Self.recording(["--guest", "integrity", "--vcpus", "2"], inPipeWith: 32_768, folder)
+    defer { close(reader) }
     kill(process.processIdentifier, SIGHUP)
     usleep(1_200_000)
     kill(process.processIdentifier, SIGHUP)

@@ -19,7 +19,7 @@ extension Event {
   public func story(_ symbols: GuestSymbols?) -> String {
     switch kind {
     case .sessionStart: "\(a) vCPU\(a == 1 ? "" : "s")"
-    case .sessionEnd: (EndReason(rawValue: a).map { "\($0)" } ?? "reason \(a)") + endDetail
+    case .sessionEnd: Words.endReasonName(a) + endDetail
     case .eventsLost: "\(a) event\(a == 1 ? "" : "s"), \(LossCause(rawValue: b).map { "\($0)" } ?? "cause \(b)")" + suffix(text)
     case .console: text.debugDescription
     case .vcpuStart: "starts vCPU \(a) at \(symbols.rip(rip))"

@@ -21,7 +21,7 @@ extension MachineSnapshot {
       ("treeIsWhole", .bool(!tree.isCut)),
       ("lost", .number(state.lostEvents)),
       ("missing", .array(missing.map { .object([("first", .number($0.lowerBound)), ("last", .number($0.upperBound - 1))]) })),
-      ("end", .optional(state.endReason) { .string(EndReason(rawValue: $0).map { "\($0)" } ?? "reason \($0)") }),
+      ("end", .optional(state.endReason) { .string(Words.endReasonName($0)) }),
     ])
   }
 

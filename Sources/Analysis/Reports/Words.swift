@@ -4,6 +4,9 @@ internal import TreeFormat
 
 /// Names for numbers that a trace holds. Unknown ones stay numbers.
 enum Words {
+  /// As machines are told it.
+  static func endReasonName(_ raw: UInt64) -> String { EndReason(rawValue: raw).map { "\($0)" } ?? "reason \(raw)" }
+
   static func endReason(_ raw: UInt64) -> String { EndReason(rawValue: raw)?.words ?? "reason \(raw)" }
 
   static func action(_ raw: UInt8) -> String { AlertAction(rawValue: raw).map { "\($0)" } ?? "action \(raw)" }
